@@ -1,0 +1,68 @@
+//! The only code of a component that talks to a Wasm host: bindings, the ports over them, and `export!`.
+#![cfg(target_family = "wasm")]
+
+#[doc(hidden)]
+pub mod bindings;
+mod calls;
+mod convert;
+mod ports;
+
+pub use ports::Host;
+
+use kit::events::{Event, Failure, Metadata, Output};
+use kit::{Ports, Worker};
+
+/// Handles an event with a worker. What `export!` calls.
+///
+/// # Errors
+/// The worker's.
+pub fn handle<W: Worker>(meta: Metadata, event: Event) -> Result<Vec<Output>, Failure> {
+    spin_sdk::http::run(W::handle(&Host::of::<W>(), meta, event))
+}
+
+/// Serves a request with a worker. What `export!` calls.
+pub async fn serve<W: Worker>(request: spin_sdk::http::Request) -> spin_sdk::http::Response {
+    let host = Host::of::<W>();
+    let mut request = convert::request_in(request);
+    if request.header("x-correlation-id").is_none() {
+        request = request.with_header("x-correlation-id", &host.new_id());
+    }
+    convert::response_out(W::serve(&host, request).await)
+}
+
+/// Makes a component of a [`Worker`]. `export!(W)` exports the event handler and HTTP, `export!(http W)` HTTP alone.
+#[macro_export]
+macro_rules! export {
+    (http $worker:ty) => {
+        #[expect(unsafe_code, clippy::all, missing_docs, reason = "generated bindings")]
+        mod component {
+            use super::*;
+
+            #[spin_sdk::http_component]
+            async fn serve(request: spin_sdk::http::Request) -> spin_sdk::http::Response {
+                $crate::serve::<$worker>(request).await
+            }
+        }
+    };
+    ($worker:ty) => {
+        $crate::export!(http $worker);
+
+        #[expect(unsafe_code, reason = "generated bindings")]
+        mod handler {
+            use super::*;
+
+            struct Handler;
+
+            impl $crate::bindings::exports::a4co::marketplace::event_handler::Guest for Handler {
+                fn handle(
+                    meta: kit::events::Metadata,
+                    event: kit::events::Event,
+                ) -> Result<Vec<kit::events::Output>, kit::events::Failure> {
+                    $crate::handle::<$worker>(meta, event)
+                }
+            }
+
+            $crate::bindings::export_worker!(Handler with_types_in $crate::bindings);
+        }
+    };
+}

@@ -1,0 +1,119 @@
+//! The ports of a component over its host: `wasi:keyvalue`, variables, clock, outgoing HTTP.
+
+use crate::bindings::wasi::keyvalue::store::{Bucket, Error};
+use crate::bindings::wasi::keyvalue::{atomics, batch, store};
+use crate::calls;
+use kit::Worker;
+use kit::http::{Request, Response};
+use kit::ports::{CallError, Entry, Ports, PublishError, Receipt, StoreError, SwapError};
+use kit::time::Millis;
+use std::rc::Rc;
+
+/// The one store label every Spin host has without configuration; keys of components are kept apart by prefix.
+const STORE: &str = "default";
+
+thread_local! {
+    /// Opened once an instance: a reused instance saves the call.
+    static BUCKET: std::cell::RefCell<Option<Rc<Bucket>>> = const { std::cell::RefCell::new(None) };
+}
+
+/// The ports of one component.
+#[derive(Debug, Clone, Copy)]
+pub struct Host {
+    component: &'static str,
+}
+
+impl Host {
+    /// The ports of `W`.
+    #[must_use]
+    pub fn of<W: Worker>() -> Self {
+        Self { component: W::COMPONENT }
+    }
+
+    fn key(&self, key: &str) -> String {
+        format!("{}/{key}", self.component)
+    }
+}
+
+fn bucket() -> Result<Rc<Bucket>, StoreError> {
+    BUCKET.with_borrow_mut(|bucket| match bucket {
+        Some(bucket) => Ok(Rc::clone(bucket)),
+        None => {
+            let opened = Rc::new(store::open(STORE).map_err(failed)?);
+            *bucket = Some(Rc::clone(&opened));
+            Ok(opened)
+        }
+    })
+}
+
+fn failed(error: Error) -> StoreError {
+    StoreError(match error {
+        Error::NoSuchStore => format!("there is no store `{STORE}`"),
+        Error::AccessDenied => format!("the store `{STORE}` is not granted: add it to key_value_stores"),
+        Error::Other(why) => why,
+    })
+}
+
+impl Ports for Host {
+    type Token = atomics::Cas;
+
+    async fn read(&self, key: &str) -> Result<Entry<Self::Token>, StoreError> {
+        let token = atomics::Cas::new(&*bucket()?, &self.key(key)).map_err(failed)?;
+        // Also tells the host what the swap compares with: one without a `current` before may overwrite.
+        let value = token.current().map_err(failed)?;
+        Ok(Entry { value, token })
+    }
+
+    async fn swap(&self, token: Self::Token, value: Vec<u8>) -> Result<(), SwapError> {
+        atomics::swap(token, &value).map_err(|error| match error {
+            atomics::CasError::CasFailed(_) => SwapError::Conflict,
+            atomics::CasError::StoreError(error) => SwapError::Unknown(failed(error).0),
+        })
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        bucket()?.get(&self.key(key)).map_err(failed)
+    }
+
+    async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let wanted: Vec<String> = keys.iter().map(|key| self.key(key)).collect();
+        let mut found = batch::get_many(&*bucket()?, &wanted).map_err(failed)?;
+        // Some hosts leave missing keys out and none promises the order.
+        let place = |key: &String| found.iter().position(|(there, _)| there == key);
+        let places: Vec<_> = wanted.iter().map(place).collect();
+        Ok(places.into_iter().map(|place| found.get_mut(place?).and_then(|(_, value)| value.take())).collect())
+    }
+
+    async fn set(&self, key: &str, value: Vec<u8>) -> Result<(), StoreError> {
+        bucket()?.set(&self.key(key), &value).map_err(failed)
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        bucket()?.delete(&self.key(key)).map_err(failed)
+    }
+
+    async fn publish(&self, subject: &str, wire: String) -> Result<Receipt, PublishError> {
+        let Some(url) = self.variable("events_url").filter(|url| !url.is_empty()) else {
+            return Err(PublishError::Unavailable("the variable `events_url` is not set".to_owned()));
+        };
+        calls::publish(&url, subject, wire).await
+    }
+
+    async fn call(&self, request: Request) -> Result<Response, CallError> {
+        calls::call(request).await
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        spin_sdk::variables::get(name).ok()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the clock of HTTP requests; decisions take theirs from the event")]
+    fn now(&self) -> Millis {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Millis(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn new_id(&self) -> String {
+        uuid::Uuid::now_v7().to_string()
+    }
+}

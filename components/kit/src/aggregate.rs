@@ -1,0 +1,213 @@
+//! Aggregates: one value `{format, version, state, inbox}` a key, changed by compare-and-swap alone.
+
+use crate::events::{Emission, Event, Failure, Metadata, Output, Retry, Timer};
+use crate::inbox::{Inbox, Known, Origin, Outcome};
+use crate::ports::{Ports, StoreError, SwapError};
+use crate::time::Millis;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+mod change;
+mod execute;
+mod forward;
+
+pub use change::{Change, Decision, Effect};
+pub use execute::{LocalAnswer, apply_locally, execute};
+pub use forward::{Forward, read_forward};
+
+/// The state of an aggregate.
+pub trait State: Clone + Default + Serialize + DeserializeOwned {
+    /// What kind of aggregate; its key is `<kind>/<id>`.
+    const KIND: &'static str;
+    /// Version of this struct as it is stored. Raise it with every incompatible change, and teach [`State::upcast`].
+    const FORMAT: u32;
+
+    /// Turns a stored state of an older format into the one after it.
+    ///
+    /// # Errors
+    /// Where it cannot be: the delivery is rejected, the value stays as it is.
+    fn upcast(format: u32, _state: Value) -> Result<Value, String> {
+        Err(format!("no way from format {format} of a {}", Self::KIND))
+    }
+}
+
+/// What a decision reads beside the state.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The aggregate's id.
+    pub id: &'a str,
+    /// What is known of the event.
+    pub meta: &'a Metadata,
+    /// The event.
+    pub event: &'a Event,
+}
+
+impl Input<'_> {
+    /// The time of the decision.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        Millis(self.meta.delivered_at)
+    }
+
+    /// Where the event comes from.
+    #[must_use]
+    pub fn origin(&self) -> Origin<'_> {
+        Origin { source: &self.meta.source, sequence: self.meta.sequence, event_id: &self.meta.event_id }
+    }
+}
+
+/// Decides what an event changes. Synchronous; what it reads beside the state is loaded before.
+#[expect(async_fn_in_trait, reason = "a component runs on one thread; the simulation too")]
+pub trait Decider {
+    /// The aggregate's state.
+    type State: State;
+    /// What else it reads: settings, settled values. Loaded after each load of the state.
+    type Facts;
+
+    /// Loads the facts.
+    async fn facts<P: Ports>(ports: &P, state: &Self::State, input: Input<'_>) -> Result<Self::Facts, StoreError>;
+
+    /// Decides. With an empty inbox a repeated event must change nothing and emit the same facts again.
+    fn decide(state: &Self::State, facts: &Self::Facts, input: Input<'_>) -> Decision<Self::State>;
+
+    /// Whether this event has no business key that makes a repeat harmless, so that its outcome is kept in a value of
+    /// its own, for good.
+    fn keeps_outcome(_event: &Event) -> bool {
+        false
+    }
+}
+
+/// An aggregate as it is stored.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stored<S> {
+    /// [`State::FORMAT`] at the time of writing.
+    pub format: u32,
+    /// Grows by one with every write; 0 where it was never written.
+    pub version: u64,
+    /// The state.
+    pub state: S,
+    /// What it answered to which event.
+    #[serde(default)]
+    pub inbox: Inbox,
+}
+
+/// An aggregate as it was loaded.
+#[derive(Debug)]
+pub struct Loaded<S, T> {
+    /// What was there; the default state at version 0 where nothing was.
+    pub stored: Stored<S>,
+    token: T,
+}
+
+/// The key of an aggregate.
+#[must_use]
+pub fn aggregate_key<S: State>(id: &str) -> String {
+    crate::keys::key(S::KIND, &[id])
+}
+
+/// Loads an aggregate in order to change it.
+///
+/// # Errors
+/// `Retry` where the store does not answer, `Reject` where the value cannot be read.
+pub async fn load<S: State, P: Ports>(ports: &P, id: &str) -> Result<Loaded<S, P::Token>, Failure> {
+    let entry = ports.read(&aggregate_key::<S>(id)).await.map_err(retry)?;
+    let stored = match entry.value {
+        Some(bytes) => parse::<S>(&bytes).map_err(|why| Failure::Reject(format!("{} {id}: {why}", S::KIND)))?,
+        None => Stored { format: S::FORMAT, ..Stored::default() },
+    };
+    Ok(Loaded { stored, token: entry.token })
+}
+
+/// Reads an aggregate's state and version, for queries. `None` where it was never written.
+///
+/// # Errors
+/// Where the store does not answer or the value cannot be read.
+pub async fn read<S: State, P: Ports>(ports: &P, id: &str) -> Result<Option<(S, u64)>, StoreError> {
+    match ports.get(&aggregate_key::<S>(id)).await? {
+        Some(bytes) => {
+            let stored = parse::<S>(&bytes).map_err(|why| StoreError(format!("{} {id}: {why}", S::KIND)))?;
+            Ok(Some((stored.state, stored.version)))
+        }
+        None => Ok(None),
+    }
+}
+
+/// Parses a stored aggregate, upcasting older formats step by step.
+///
+/// # Errors
+/// Where it is malformed, of a newer format, or has no way up.
+pub fn parse<S: State>(bytes: &[u8]) -> Result<Stored<S>, String> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let Format { format } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if format == S::FORMAT {
+        return serde_json::from_slice(bytes).map_err(|error| error.to_string());
+    }
+    if format > S::FORMAT {
+        return Err(format!("it has format {format}, this component knows up to {}: deploy the newer one", S::FORMAT));
+    }
+    let older: Stored<Value> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let state = (format..S::FORMAT).try_fold(older.state, |state, step| S::upcast(step, state))?;
+    let state = serde_json::from_value(state).map_err(|error| error.to_string())?;
+    Ok(Stored { format: S::FORMAT, version: older.version, state, inbox: older.inbox })
+}
+
+/// How a write ended.
+#[derive(Debug)]
+pub enum Written {
+    /// It is in place; this is the outcome.
+    Done(Outcome),
+    /// It is not, or it is not known: load again, which also tells.
+    Again,
+}
+
+/// Writes a change and, unless `delivered` is `None`, its outcome into the inbox, in one swap.
+///
+/// # Errors
+/// `Retry` where the store does not answer.
+pub async fn commit<S: State, P: Ports>(
+    ports: &P,
+    loaded: Loaded<S, P::Token>,
+    input: Input<'_>,
+    change: Change<S>,
+    arrival: Arrival,
+) -> Result<Written, Failure> {
+    for forward in &change.forwards {
+        forward::write(ports, forward).await.map_err(retry)?;
+    }
+    let version = loaded.stored.version + 1;
+    let outcome = change.outcome(input, version);
+    let mut stored = Stored { format: S::FORMAT, version, state: change.state, inbox: loaded.stored.inbox };
+    match arrival {
+        Arrival::Delivered => stored.inbox.delivered(input.origin(), outcome.clone()),
+        Arrival::Local => stored.inbox.applied_locally(input.origin(), outcome.clone()),
+        Arrival::Intent => {}
+    }
+    let bytes = serde_json::to_vec(&stored).map_err(|error| Failure::Reject(error.to_string()))?;
+    match ports.swap(loaded.token, bytes).await {
+        Ok(()) => Ok(Written::Done(outcome)),
+        Err(SwapError::Conflict | SwapError::Unknown(_)) => Ok(Written::Again),
+    }
+}
+
+/// How an event came to the aggregate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Delivered by the host.
+    Delivered,
+    /// Applied by the HTTP request that published it.
+    Local,
+    /// Not handled yet: this only writes down what is about to be tried outside.
+    Intent,
+}
+
+/// A failure that comes back later.
+#[must_use]
+pub fn retry(error: StoreError) -> Failure {
+    Failure::Retry(Retry { after: None, reason: error.0 })
+}
+
+#[cfg(test)]
+mod tests;

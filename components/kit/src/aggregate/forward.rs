@@ -1,0 +1,51 @@
+//! Values beside an aggregate whose status only moves forward: writing one twice, or late, changes nothing.
+
+use crate::ports::{Ports, StoreError, SwapError};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A value to write unless one of the same or a higher rank is there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Forward {
+    /// Its key.
+    #[serde(skip)]
+    pub key: String,
+    /// Its status as a number: the higher one wins, the first of equals stays.
+    pub rank: u64,
+    /// The value.
+    pub value: Value,
+}
+
+/// Reads such a value.
+///
+/// # Errors
+/// Where the store does not answer or holds something else under the key.
+pub async fn read_forward<P: Ports>(ports: &P, key: &str) -> Result<Option<Forward>, StoreError> {
+    match ports.get(key).await? {
+        Some(bytes) => parse(key, &bytes).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Writes the value by CAS, forward only.
+pub(crate) async fn write<P: Ports>(ports: &P, forward: &Forward) -> Result<(), StoreError> {
+    loop {
+        let entry = ports.read(&forward.key).await?;
+        if let Some(bytes) = &entry.value
+            && parse(&forward.key, bytes)?.rank >= forward.rank
+        {
+            return Ok(());
+        }
+        let bytes = serde_json::to_vec(forward).map_err(|error| StoreError(error.to_string()))?;
+        match ports.swap(entry.token, bytes).await {
+            Ok(()) => return Ok(()),
+            Err(SwapError::Conflict | SwapError::Unknown(_)) => {}
+        }
+    }
+}
+
+fn parse(key: &str, bytes: &[u8]) -> Result<Forward, StoreError> {
+    let forward: Forward = serde_json::from_slice(bytes)
+        .map_err(|error| StoreError(format!("the value of {key} is malformed: {error}")))?;
+    Ok(Forward { key: key.to_owned(), ..forward })
+}

@@ -1,0 +1,13 @@
+//! HTTP as values: requests, responses, problems. The guest turns them into the host's and back.
+
+mod body;
+mod page;
+mod problem;
+mod request;
+mod response;
+
+pub use body::read_body;
+pub use page::{Page, page_of};
+pub use problem::{FieldError, Problem};
+pub use request::{Request, encode};
+pub use response::Response;

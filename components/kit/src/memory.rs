@@ -1,0 +1,183 @@
+//! The ports in memory: for tests, for the exploration and as the floor of the simulation. Deterministic.
+
+use crate::http::{Request, Response};
+use crate::ports::{CallError, Entry, Ports, PublishError, Receipt, StoreError, SwapError};
+use crate::time::Millis;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+/// Answers calls.
+pub type Callee = Box<dyn Fn(&Request) -> Result<Response, CallError>>;
+
+/// The ports in memory.
+#[derive(Default)]
+pub struct Memory {
+    store: RefCell<BTreeMap<String, (u64, Vec<u8>)>>,
+    revision: Cell<u64>,
+    published: RefCell<Vec<(String, String)>>,
+    variables: RefCell<BTreeMap<String, String>>,
+    callee: RefCell<Option<Callee>>,
+    now: Cell<u64>,
+    ids: Cell<u64>,
+    /// The next so many swaps are carried out and answered as unknown.
+    pub unknown_swaps: Cell<u32>,
+    /// The next so many swaps lose to a writer that changed nothing.
+    pub lost_swaps: Cell<u32>,
+    /// The next so many publishings are carried out and answered as unavailable.
+    pub unknown_publishings: Cell<u32>,
+}
+
+/// What a swap in memory needs: the key and the revision it was read at.
+#[derive(Debug)]
+pub struct Token(String, u64);
+
+impl Memory {
+    /// Empty, at `now`.
+    #[must_use]
+    pub fn at(now: Millis) -> Self {
+        let memory = Self::default();
+        memory.now.set(now.0);
+        memory
+    }
+
+    /// The same with a variable.
+    #[must_use]
+    pub fn with_variable(self, name: &str, value: &str) -> Self {
+        self.variables.borrow_mut().insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The same with someone who answers calls.
+    #[must_use]
+    pub fn with_callee(self, callee: impl Fn(&Request) -> Result<Response, CallError> + 'static) -> Self {
+        *self.callee.borrow_mut() = Some(Box::new(callee));
+        self
+    }
+
+    /// Moves the clock later.
+    pub fn advance(&self, milliseconds: u64) {
+        self.now.set(self.now.get() + milliseconds);
+    }
+
+    /// What was published: subject and wire JSON. The sequence of each is its place, from 1.
+    #[must_use]
+    pub fn published(&self) -> Vec<(String, String)> {
+        self.published.borrow().clone()
+    }
+
+    /// Empties the inbox of every aggregate, as may happen at any time after an acknowledgement.
+    pub fn empty_inboxes(&self) {
+        for (_, bytes) in self.store.borrow_mut().values_mut() {
+            let Ok(serde_json::Value::Object(mut value)) = serde_json::from_slice(bytes) else { continue };
+            if value.remove("inbox").is_some() {
+                *bytes = serde_json::Value::Object(value).to_string().into_bytes();
+            }
+        }
+    }
+
+    /// All that is stored, for comparing two states.
+    #[must_use]
+    pub fn snapshot(&self) -> BTreeMap<String, Vec<u8>> {
+        self.store.borrow().iter().map(|(key, (_, value))| (key.clone(), value.clone())).collect()
+    }
+
+    fn write(&self, key: &str, value: Vec<u8>) {
+        self.revision.set(self.revision.get() + 1);
+        self.store.borrow_mut().insert(key.to_owned(), (self.revision.get(), value));
+    }
+}
+
+fn take(counter: &Cell<u32>) -> bool {
+    let left = counter.get();
+    counter.set(left.saturating_sub(1));
+    left > 0
+}
+
+impl Ports for Memory {
+    type Token = Token;
+
+    async fn read(&self, key: &str) -> Result<Entry<Token>, StoreError> {
+        let store = self.store.borrow();
+        let found = store.get(key);
+        let revision = found.map_or(0, |(revision, _)| *revision);
+        Ok(Entry { value: found.map(|(_, value)| value.clone()), token: Token(key.to_owned(), revision) })
+    }
+
+    async fn swap(&self, token: Token, value: Vec<u8>) -> Result<(), SwapError> {
+        let Token(key, expected) = token;
+        let current = self.store.borrow().get(&key).map_or(0, |(revision, _)| *revision);
+        if current != expected || take(&self.lost_swaps) {
+            return Err(SwapError::Conflict);
+        }
+        self.write(&key, value);
+        if take(&self.unknown_swaps) { Err(SwapError::Unknown("no answer".to_owned())) } else { Ok(()) }
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.store.borrow().get(key).map(|(_, value)| value.clone()))
+    }
+
+    async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let store = self.store.borrow();
+        Ok(keys.iter().map(|key| store.get(key).map(|(_, value)| value.clone())).collect())
+    }
+
+    async fn set(&self, key: &str, value: Vec<u8>) -> Result<(), StoreError> {
+        self.write(key, value);
+        Ok(())
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.store.borrow_mut().remove(key);
+        Ok(())
+    }
+
+    async fn publish(&self, subject: &str, wire: String) -> Result<Receipt, PublishError> {
+        let mut published = self.published.borrow_mut();
+        let entry = (subject.to_owned(), wire);
+        let sequence = match published.iter().position(|there| *there == entry) {
+            Some(place) => place + 1,
+            None => {
+                published.push(entry);
+                published.len()
+            }
+        };
+        if take(&self.unknown_publishings) {
+            return Err(PublishError::Unavailable("no answer".to_owned()));
+        }
+        Ok(Receipt { source: "memory".to_owned(), sequence: sequence as u64 })
+    }
+
+    async fn call(&self, request: Request) -> Result<Response, CallError> {
+        match self.callee.borrow().as_ref() {
+            Some(callee) => callee(&request),
+            None => Err(CallError::Unavailable("nobody answers calls here".to_owned())),
+        }
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.variables.borrow().get(name).cloned()
+    }
+
+    fn now(&self) -> Millis {
+        Millis(self.now.get())
+    }
+
+    fn new_id(&self) -> String {
+        self.ids.set(self.ids.get() + 1);
+        crate::ids::derived("memory", &[&self.ids.get().to_string()])
+    }
+}
+
+/// Runs a future that never waits, as those over [`Memory`].
+///
+/// # Panics
+/// Where it waits.
+#[expect(clippy::panic, reason = "for tests: a future that waits here is a defect of the test")]
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(output) => output,
+        std::task::Poll::Pending => panic!("the future waits for something that memory does not have"),
+    }
+}

@@ -1,0 +1,138 @@
+//! The record behind an `Idempotency-Key`: the complete event, written before it is published, and later the answer.
+
+use super::{Draft, KEY_LIFETIME, Scope, envelope};
+use crate::events::Event;
+use crate::http::{Problem, Request, Response};
+use crate::ids::derived;
+use crate::keys;
+use crate::ports::{Ports, SwapError};
+use crate::time::Millis;
+use crate::wire::{self, WireEvent};
+use serde::{Deserialize, Serialize};
+
+/// A record that holds.
+#[derive(Debug)]
+pub(super) struct Record {
+    key: String,
+    pub(super) event: WireEvent<Event>,
+    stored: Stored,
+}
+
+/// What a request finds under its key.
+#[derive(Debug)]
+pub(super) enum Claim {
+    /// It was answered before.
+    Answered(Response),
+    /// Publish this event; it may be published already.
+    Continue(Box<Record>),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Stored {
+    body_hash: String,
+    /// How often the key was used anew after it had expired; part of the event's id.
+    generation: u64,
+    expires_at: Millis,
+    subject: String,
+    event: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    answer: Option<StoredAnswer>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct StoredAnswer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+/// Takes the key: finds its record, or builds the event and creates it.
+pub(super) async fn claim<P: Ports, B: AsyncFnOnce() -> Result<Draft, Problem>>(
+    ports: &P,
+    request: &Request,
+    scope: Scope<'_>,
+    idempotency_key: &str,
+    build: B,
+) -> Result<Claim, Problem> {
+    let key = keys::key("idempotency", &[scope.route, scope.caller, idempotency_key]);
+    let body_hash = derived("body", &[&String::from_utf8_lossy(&request.body)]);
+    let found = read(ports, &key).await?;
+    let generation = match found {
+        Some(stored) if stored.expires_at > ports.now() => return resume(key, stored, &body_hash),
+        Some(expired) => expired.generation + 1,
+        None => 0,
+    };
+    let draft = build().await?;
+    let event_id = derived("request", &[scope.route, scope.caller, idempotency_key, &generation.to_string()]);
+    let event = envelope(ports, request, draft, &event_id);
+    let stored = Stored {
+        body_hash: body_hash.clone(),
+        generation,
+        expires_at: ports.now().plus(KEY_LIFETIME),
+        subject: event.event_data.subject().to_owned(),
+        event: wire::write(&event).map_err(|error| Problem::internal(&error.to_string()))?,
+        answer: None,
+    };
+    create(ports, key, stored, event).await
+}
+
+/// Creates the record; where another request was first, continues with its event.
+async fn create<P: Ports>(ports: &P, key: String, stored: Stored, event: WireEvent<Event>) -> Result<Claim, Problem> {
+    loop {
+        let entry = ports.read(&key).await?;
+        if let Some(bytes) = &entry.value {
+            let there = parse(&key, bytes)?;
+            if there.expires_at > ports.now() {
+                return resume(key, there, &stored.body_hash);
+            }
+        }
+        match ports.swap(entry.token, bytes_of(&stored)?).await {
+            Ok(()) => return Ok(Claim::Continue(Box::new(Record { key, event, stored }))),
+            Err(SwapError::Conflict | SwapError::Unknown(_)) => {}
+        }
+    }
+}
+
+fn resume(key: String, stored: Stored, body_hash: &str) -> Result<Claim, Problem> {
+    if stored.body_hash != body_hash {
+        let why = "this key was used with another body: send the same body again, or take a new key";
+        return Err(Problem::invalid_field("Idempotency-Key", why));
+    }
+    if let Some(answer) = stored.answer {
+        let StoredAnswer { status, headers, body } = answer;
+        return Ok(Claim::Answered(Response { status, headers, body: body.into_bytes() }));
+    }
+    let event = wire::read(&stored.subject, &stored.event).map_err(|error| Problem::internal(&error.to_string()))?;
+    Ok(Claim::Continue(Box::new(Record { key, event, stored })))
+}
+
+/// Keeps the answer, so that a repeat gets it and publishes nothing. What may still change is not kept.
+pub(super) async fn keep_response<P: Ports>(
+    ports: &P,
+    record: Box<Record>,
+    response: &Response,
+) -> Result<(), Problem> {
+    if response.status == 202 || response.status >= 500 {
+        return Ok(());
+    }
+    let answer = StoredAnswer {
+        status: response.status,
+        headers: response.headers.clone(),
+        body: String::from_utf8_lossy(&response.body).into_owned(),
+    };
+    let stored = Stored { answer: Some(answer), ..record.stored };
+    ports.set(&record.key, bytes_of(&stored)?).await.map_err(Problem::from)
+}
+
+async fn read<P: Ports>(ports: &P, key: &str) -> Result<Option<Stored>, Problem> {
+    ports.get(key).await?.map(|bytes| parse(key, &bytes)).transpose()
+}
+
+fn parse(key: &str, bytes: &[u8]) -> Result<Stored, Problem> {
+    serde_json::from_slice(bytes).map_err(|error| Problem::internal(&format!("the record {key} is malformed: {error}")))
+}
+
+fn bytes_of(stored: &Stored) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(stored).map_err(|error| Problem::internal(&error.to_string()))
+}
