@@ -10,7 +10,8 @@ pub(crate) fn request_in(request: spin_sdk::http::Request) -> Request {
         .collect();
     let query = request.query();
     let target = if query.is_empty() { request.path().to_owned() } else { format!("{}?{query}", request.path()) };
-    Request { method: request.method().to_string().to_ascii_uppercase(), target, headers, body: request.into_body() }
+    let method = request.method().to_string().to_ascii_uppercase();
+    Request { method, target, headers, body: request.into_body(), timeout: None }
 }
 
 /// A response that goes out.

@@ -13,7 +13,7 @@ mod forward;
 
 pub use change::{Change, Decision, Effect};
 pub use execute::{LocalAnswer, apply_locally, execute};
-pub use forward::{Forward, read_forward};
+pub use forward::{Forward, read_forward, write_forward};
 
 /// The state of an aggregate.
 pub trait State: Clone + Default + Serialize + DeserializeOwned {
@@ -40,6 +40,8 @@ pub struct Input<'a> {
     pub meta: &'a Metadata,
     /// The event.
     pub event: &'a Event,
+    /// The version that the aggregate has once this decision is written; a fact that may be asked for again keeps it.
+    pub version: u64,
 }
 
 impl Input<'_> {
@@ -175,7 +177,7 @@ pub async fn commit<S: State, P: Ports>(
     arrival: Arrival,
 ) -> Result<Written, Failure> {
     for forward in &change.forwards {
-        forward::write(ports, forward).await.map_err(retry)?;
+        write_forward(ports, forward).await.map_err(retry)?;
     }
     let version = loaded.stored.version + 1;
     let outcome = change.outcome(input, version);

@@ -77,7 +77,7 @@ where
             attempt: 1,
             delivered_at: self.now.0,
         };
-        D::decide(&self.state, &self.facts, Input { id: &self.id, meta: &meta, event })
+        D::decide(&self.state, &self.facts, Input { id: &self.id, meta: &meta, event, version: self.sequence })
     }
 }
 
@@ -117,7 +117,7 @@ impl<S: Debug + PartialEq> Then<S> {
             .effects
             .iter()
             .filter_map(|effect| match effect {
-                Effect::Fact(event) | Effect::For(_, event) => Some(event.subject()),
+                Effect::Fact(event) | Effect::Again(_, event) | Effect::For(_, event) => Some(event.subject()),
                 Effect::Timer(..) | Effect::Cancel(_) => None,
             })
             .collect();

@@ -12,6 +12,7 @@ pub mod inbox;
 pub mod keys;
 pub mod memory;
 pub mod ports;
+pub mod projection;
 pub mod submit;
 pub mod time;
 pub mod wire;

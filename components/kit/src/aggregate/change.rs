@@ -36,6 +36,8 @@ pub struct Change<S> {
 pub enum Effect {
     /// A fact of this aggregate: carries its id and its new version.
     Fact(Event),
+    /// A fact of this aggregate once more, with the version it had when it was new: a repeat must not pass for news.
+    Again(u64, Event),
     /// An event of another aggregate: a command to it, or a fact with an id of its own.
     For(String, Event),
     /// An event of this aggregate, later.
@@ -55,6 +57,13 @@ impl<S> Change<S> {
     #[must_use]
     pub fn fact(mut self, event: Event) -> Self {
         self.effects.push(Effect::Fact(event));
+        self
+    }
+
+    /// A fact of this aggregate follows once more; `version` is the one it had when it was new.
+    #[must_use]
+    pub fn again(mut self, version: u64, event: Event) -> Self {
+        self.effects.push(Effect::Again(version, event));
         self
     }
 
@@ -116,6 +125,7 @@ impl<S> Change<S> {
         };
         let output = |effect: &Effect| match effect {
             Effect::Fact(event) => Output::Emit(own(event, Some(version))),
+            Effect::Again(then, event) => Output::Emit(own(event, Some(*then))),
             Effect::For(id, event) => Output::Emit(Emission { aggregate_id: id.clone(), ..own(event, None) }),
             Effect::Timer(name, at, event) => {
                 Output::Timer(Timer { name: name.clone(), fire_at: at.0, emission: own(event, None) })

@@ -29,7 +29,7 @@ pub async fn execute<D: Decider, P: Ports>(
     meta: &Metadata,
     event: &Event,
 ) -> Result<Vec<Output>, Failure> {
-    let input = Input { id, meta, event };
+    let input = Input { id, meta, event, version: 0 };
     Ok(match run::<D, P>(ports, input, Arrival::Delivered).await? {
         Ended::Outcome(outcome, _) => outcome.outputs().to_vec(),
         Ended::Nothing(_) | Ended::NoRoom(_) => Vec::new(),
@@ -57,7 +57,7 @@ pub async fn apply_locally<D: Decider, P: Ports>(
     meta: &Metadata,
     event: &Event,
 ) -> Result<LocalAnswer<D::State>, Failure> {
-    Ok(match run::<D, P>(ports, Input { id, meta, event }, Arrival::Local).await? {
+    Ok(match run::<D, P>(ports, Input { id, meta, event, version: 0 }, Arrival::Local).await? {
         Ended::Outcome(outcome, state) => LocalAnswer::Outcome(outcome, state),
         Ended::Nothing(state) => LocalAnswer::Late(state),
         Ended::NoRoom(state) => LocalAnswer::Accepted(state),
@@ -67,6 +67,7 @@ pub async fn apply_locally<D: Decider, P: Ports>(
 async fn run<D: Decider, P: Ports>(ports: &P, input: Input<'_>, arrival: Arrival) -> Result<Ended<D::State>, Failure> {
     for _ in 0..MAX_CONFLICTS {
         let loaded = load::<D::State, P>(ports, input.id).await?;
+        let input = Input { version: loaded.stored.version + 1, ..input };
         match loaded.stored.inbox.lookup(input.origin()) {
             Known::Settled => return Ok(Ended::Nothing(loaded.stored.state)),
             Known::Outcome(outcome) => {
@@ -139,5 +140,5 @@ async fn keep<D: Decider, P: Ports>(ports: &P, input: Input<'_>, outcome: &Outco
     }
     let value = serde_json::to_value(outcome).map_err(|error| Failure::Reject(error.to_string()))?;
     let forward = Forward { key: kept_key(input), rank: 1, value };
-    super::forward::write(ports, &forward).await.map_err(retry)
+    super::forward::write_forward(ports, &forward).await.map_err(retry)
 }

@@ -28,7 +28,10 @@ pub async fn read_forward<P: Ports>(ports: &P, key: &str) -> Result<Option<Forwa
 }
 
 /// Writes the value by CAS, forward only.
-pub(crate) async fn write<P: Ports>(ports: &P, forward: &Forward) -> Result<(), StoreError> {
+///
+/// # Errors
+/// Where the store does not answer or holds something else under the key.
+pub async fn write_forward<P: Ports>(ports: &P, forward: &Forward) -> Result<(), StoreError> {
     loop {
         let entry = ports.read(&forward.key).await?;
         if let Some(bytes) = &entry.value

@@ -11,6 +11,8 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body, whole.
     pub body: Vec<u8>,
+    /// Of a request that goes out: milliseconds to wait for the answer at most. `None` leaves it to the host.
+    pub timeout: Option<u64>,
 }
 
 impl Request {
@@ -31,6 +33,13 @@ impl Request {
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same, given up after so many milliseconds.
+    #[must_use]
+    pub fn with_timeout(mut self, milliseconds: u64) -> Self {
+        self.timeout = Some(milliseconds);
         self
     }
 

@@ -1,0 +1,175 @@
+//! What other components say about an order before it is placed: prices, stock, the payment method.
+
+use super::place::{PlaceBody, Wanted};
+use kit::Ports;
+use kit::events::order::OrderItem;
+use kit::http::{FieldError, Problem, Request, Response, encode};
+use kit::ports::CallError;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+const PRODUCTS: &str = "http://product.spin.internal/api/v1/products/";
+const AVAILABILITY: &str = "http://inventory.spin.internal/api/v1/inventory/availability/";
+const VALIDATION: &str = "http://payment.spin.internal/api/v1/payments/validate";
+
+/// Of a product, what an order keeps.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Product {
+    product_name: String,
+    price: u64,
+    currency: String,
+    artisan_id: String,
+    #[serde(default)]
+    artisan: Maker,
+}
+
+#[derive(Debug, Deserialize)]
+struct Maker {
+    /// Whether the artisan sells at present.
+    #[serde(default = "yes")]
+    sells: bool,
+}
+
+impl Default for Maker {
+    fn default() -> Self {
+        Self { sells: true }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Debug, Deserialize)]
+struct Availability {
+    available: u32,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Validation<'a> {
+    payment_method_id: &'a str,
+    amount: u64,
+    currency: &'a str,
+    customer_id: &'a str,
+}
+
+#[derive(Debug, Deserialize)]
+struct Validity {
+    valid: bool,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// The items at the products' own prices, every one in stock at this moment.
+pub(super) async fn items<P: Ports>(ports: &P, wanted: &[Wanted], currency: &str) -> Result<Vec<OrderItem>, Problem> {
+    let mut items = Vec::with_capacity(wanted.len());
+    let mut wrong = Vec::new();
+    for line in wanted {
+        match product(ports, line, currency).await? {
+            Ok(product) => items.push(OrderItem {
+                product_id: line.product_id.clone(),
+                artisan_id: product.artisan_id,
+                quantity: line.quantity,
+                unit_price: product.price,
+                product_name: product.product_name,
+            }),
+            Err(reason) => {
+                wrong.push(FieldError { field: format!("items[{}].productId", line.line), reason });
+            }
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(Problem::invalid(wrong));
+    }
+    check_stock(ports, wanted).await?;
+    Ok(items)
+}
+
+/// The product, or why it cannot be ordered.
+async fn product<P: Ports>(ports: &P, line: &Wanted, currency: &str) -> Result<Result<Product, String>, Problem> {
+    let request = Request::get(format!("{PRODUCTS}{}", encode(&line.product_id)));
+    let response = call(ports, "product", request).await?;
+    if response.status == 404 {
+        return Ok(Err(format!("there is no product {}", line.product_id)));
+    }
+    let product: Product = read("product", &response)?;
+    Ok(if product.currency != currency {
+        Err(format!("{} is sold in {}, not in {currency}", line.product_id, product.currency))
+    } else if !product.artisan.sells {
+        Err(format!("the maker of {} does not sell at present", line.product_id))
+    } else {
+        Ok(product)
+    })
+}
+
+/// 409 that names each product of which there is too little.
+async fn check_stock<P: Ports>(ports: &P, wanted: &[Wanted]) -> Result<(), Problem> {
+    let mut short = Vec::new();
+    for line in wanted {
+        let response =
+            call(ports, "inventory", Request::get(format!("{AVAILABILITY}{}", encode(&line.product_id)))).await?;
+        // Listed a moment ago: inventory has not heard of it yet.
+        let available =
+            if response.status == 404 { 0 } else { read::<Availability>("inventory", &response)?.available };
+        if available < line.quantity {
+            let Wanted { product_id, quantity, .. } = line;
+            short.push(FieldError {
+                field: format!("items[{}].quantity", line.line),
+                reason: format!("asked for {quantity} of {product_id}, available are {available}"),
+            });
+        }
+    }
+    if short.is_empty() {
+        return Ok(());
+    }
+    let detail = short.iter().map(|error| error.reason.as_str()).collect::<Vec<_>>().join("; ");
+    Err(Problem { errors: short, ..Problem::new(409, "insufficient-stock", detail) })
+}
+
+/// The sum, in minor units.
+pub(super) fn total(items: &[OrderItem]) -> Result<u64, Problem> {
+    let add = |sum: u64, item: &OrderItem| sum.checked_add(item.unit_price.checked_mul(item.quantity.into())?);
+    items
+        .iter()
+        .try_fold(0, add)
+        .ok_or_else(|| Problem::invalid_field("items", "the total is more than can be reckoned: order less at once"))
+}
+
+/// 422 where payment would not take this method for this amount.
+pub(super) async fn check_method<P: Ports>(ports: &P, body: &PlaceBody, amount: u64) -> Result<(), Problem> {
+    let validation = Validation {
+        payment_method_id: &body.payment_method_id,
+        amount,
+        currency: &body.currency,
+        customer_id: &body.customer_id,
+    };
+    let json = serde_json::to_vec(&validation).map_err(|error| Problem::internal(&error.to_string()))?;
+    let response = call(ports, "payment", Request::post(VALIDATION, json)).await?;
+    let validity: Validity = read("payment", &response)?;
+    if validity.valid {
+        return Ok(());
+    }
+    let reason = validity.reason.unwrap_or_else(|| "the method cannot be used".to_owned());
+    let errors = vec![FieldError { field: "paymentMethodId".to_owned(), reason: reason.clone() }];
+    Err(Problem { errors, ..Problem::new(422, "invalid-payment-method", reason) })
+}
+
+async fn call<P: Ports>(ports: &P, target: &str, request: Request) -> Result<Response, Problem> {
+    match ports.call(request).await {
+        Ok(response) if response.status < 500 => Ok(response),
+        Ok(response) => Err(Problem::unavailable(format!("{target} answered {}: try again", response.status))),
+        Err(CallError::Timeout) => Err(Problem::unavailable(format!("{target} did not answer in time: try again"))),
+        Err(CallError::Unavailable(why)) => Err(Problem::unavailable(format!("{target} is away ({why}): try again"))),
+        Err(CallError::Denied(why)) => Err(Problem::internal(&format!("order may not call {target}: {why}"))),
+    }
+}
+
+fn read<T: DeserializeOwned>(target: &str, response: &Response) -> Result<T, Problem> {
+    if !response.is_success() {
+        return Err(Problem::internal(&format!("{target} did not expect the question: {}", response.status)));
+    }
+    serde_json::from_slice(&response.body)
+        .map_err(|error| Problem::internal(&format!("{target} gave an unreadable answer: {error}")))
+}

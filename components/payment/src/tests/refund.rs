@@ -1,0 +1,82 @@
+//! Giving the money back.
+
+use super::{Line, Shop, facts, process, refund, subjects, timer};
+use kit::{Event, Output};
+
+#[track_caller]
+fn refunded(outputs: &[Output]) -> u64 {
+    match &*facts(outputs) {
+        [(None, Event::PaymentRefunded(refund))] => refund.refund_amount,
+        other => panic!("expected one payment.refunded, got {other:?}"),
+    }
+}
+
+#[test]
+fn what_was_taken_goes_back_whole_and_once() {
+    let mut shop = Shop::new();
+    shop.deliver("p", &process("tok_ok", 1));
+    let first = shop.deliver("r", &refund());
+    assert_eq!(refunded(&first), 5_900);
+    shop.ports.empty_inboxes();
+    assert_eq!(shop.deliver("r", &refund()), first);
+    assert_eq!(refunded(&shop.deliver("r-again", &refund())), 5_900, "another asker is told the same");
+    assert_eq!(shop.ledger(), (5_900, 5_900, 1));
+}
+
+#[test]
+fn a_refund_before_its_payment_is_a_tombstone() {
+    let mut shop = Shop::new();
+    assert_eq!(refunded(&shop.deliver("r", &refund())), 0);
+    let late = shop.deliver("p", &process("tok_ok", 1));
+    let (_, Event::PaymentFailed(failed)) = &facts(&late)[0] else { panic!("{late:?}") };
+    assert!(!failed.retryable);
+    shop.ports.empty_inboxes();
+    assert_eq!(shop.deliver("p", &process("tok_ok", 1)), late);
+    assert_eq!((shop.ledger(), shop.calls.borrow().len()), ((0, 0, 0), 0), "nobody was asked for anything");
+}
+
+#[test]
+fn a_refund_that_meets_charging_voids() {
+    for (line, taken) in [(Line::AnswerLost, 5_900), (Line::RequestLost, 0)] {
+        let mut shop = Shop::new();
+        shop.fails(&[line]);
+        let due = timer(&shop.deliver("p", &process("tok_ok", 1))).unwrap();
+        let undone = shop.deliver("r", &refund());
+        assert_eq!(refunded(&undone), taken);
+        assert!(undone.contains(&Output::CancelTimer("resume".to_owned())));
+        assert_eq!(shop.deliver("t", &due.emission.event), [], "the timer that comes late finds nothing to do");
+        let (charged, back, _) = shop.ledger();
+        assert_eq!((charged, back), (taken, taken));
+    }
+}
+
+#[test]
+fn a_refund_without_an_answer_is_continued_by_the_timer() {
+    let mut shop = Shop::new();
+    shop.deliver("p", &process("tok_ok", 1));
+    shop.fails(&[Line::AnswerLost, Line::Away]);
+    let asked = shop.deliver("r", &refund());
+    assert_eq!(subjects(&asked), [""; 0]);
+    let due = timer(&asked).unwrap();
+    let due = timer(&shop.deliver("t1", &due.emission.event)).unwrap();
+    assert_eq!(refunded(&shop.deliver("t2", &due.emission.event)), 5_900);
+    assert_eq!(shop.ledger(), (5_900, 5_900, 1));
+}
+
+#[test]
+fn a_crash_after_the_call_refunds_once() {
+    let mut shop = Shop::new();
+    shop.deliver("p", &process("tok_ok", 1));
+    assert!(shop.crash_after_the_call("r", &refund()).is_err());
+    assert_eq!(shop.state().status(), "refunding");
+    assert_eq!(refunded(&shop.deliver("r", &refund())), 5_900);
+    assert_eq!(shop.ledger(), (5_900, 5_900, 1));
+}
+
+#[test]
+fn where_nothing_was_taken_nothing_goes_back() {
+    let mut shop = Shop::new();
+    shop.deliver("p", &process("tok_declined", 1));
+    assert_eq!(refunded(&shop.deliver("r", &refund())), 0);
+    assert_eq!(shop.ledger(), (0, 0, 0));
+}
