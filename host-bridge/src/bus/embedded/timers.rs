@@ -1,0 +1,62 @@
+//! Fires timers: reads their events, publishes them, and takes the timers away in the same step.
+
+use super::{EmbeddedBus, away, wake};
+use crate::bus::{BusError, TimerRule};
+use crate::clock::Millis;
+use crate::durability::{Durability as _, Watermark};
+use crate::event::Event;
+use crate::store::log::{Prepared, Wakes};
+use crate::store::readers;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Timers fired in one step.
+const AT_ONCE: usize = 256;
+/// When one is tried again whose event no stream takes, because the manifest changed meanwhile.
+const NO_STREAM_DELAY: Duration = Duration::from_secs(60);
+
+impl EmbeddedBus {
+    pub(super) async fn fire(&self, now: Millis, rule: TimerRule) -> Result<Option<Millis>, BusError> {
+        loop {
+            let due = self.store.look(|state| state.timers.due(now, rule, AT_ONCE));
+            if due.is_empty() {
+                return Ok(self.store.look(|state| state.timers.promise(rule)));
+            }
+            // A timer's row number is the tick at which it was set; its event is read from the row.
+            let newest = due.iter().map(|(_, id)| *id).max().unwrap_or(0);
+            self.store.durable(Watermark(newest)).await;
+            let ids: Vec<u64> = due.iter().map(|(_, id)| *id).collect();
+            let events = self.store.read(|connection| readers::timer_events(connection, &ids)).map_err(away)?;
+            for (due, event) in due.into_iter().zip(events) {
+                self.fire_one(due, event.as_ref(), now)?;
+            }
+        }
+    }
+
+    fn fire_one(&self, due: ((u64, u64), u64), event: Option<&Arc<Event>>, now: Millis) -> Result<(), BusError> {
+        let mut wakes = Wakes::new();
+        let prepared = event.map(Prepared::new);
+        let result = self.store.change(|state| {
+            // Cancelled or replaced while its event was being read.
+            if !state.timers.is_set(due) {
+                return Ok(());
+            }
+            match &prepared {
+                None => tracing::error!(timer = due.1, "a timer has no event; it is dropped"),
+                Some(prepared) => match state.publish_all(std::slice::from_ref(prepared), now, &mut wakes) {
+                    Ok(_) => {}
+                    Err(error @ BusError::NoStream(_)) => {
+                        tracing::error!(%error, "a timer cannot be published; it is tried again in a minute");
+                        state.postpone_timer(due, now.after(NO_STREAM_DELAY));
+                        return Ok(());
+                    }
+                    Err(error) => return Err(error),
+                },
+            }
+            state.end_timer(due);
+            Ok(())
+        });
+        wake(wakes);
+        result
+    }
+}

@@ -1,0 +1,189 @@
+//! The arguments as typed. [`super::Options`] is what they mean.
+
+use crate::logging::LogFormat;
+use clap::{CommandFactory, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A durable HTTP and event trigger for WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(name = "a4co", version, about, propagate_version = true)]
+pub struct Args {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the application of a spin.toml
+    Up(UpArgs),
+    /// Check a spin.toml without running it
+    Check(ManifestArgs),
+    /// Show, replay and discard events that could not be handled
+    #[command(subcommand)]
+    Dlq(DlqCommand),
+    /// Follow, look up and publish events
+    #[command(subcommand)]
+    Events(EventsCommand),
+    /// Show and stop the components' consumers
+    #[command(subcommand)]
+    Consumers(ConsumersCommand),
+    /// Write a consistent copy of a running host's state to a file
+    Backup {
+        /// The file to write; must not exist
+        file: PathBuf,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Make a state directory from a backup (the host must not be running)
+    Restore {
+        /// The backup
+        file: PathBuf,
+        /// The state directory to make; must not hold a state yet
+        #[arg(long, default_value = ".a4co")]
+        state_dir: PathBuf,
+    },
+    /// Print a shell's completion script
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ManifestArgs {
+    /// The application's manifest
+    #[arg(long, short = 'f', default_value = "spin.toml")]
+    pub(super) manifest: PathBuf,
+    /// A value for a variable of the application; else SPIN_VARIABLE_<NAME>, else its default
+    #[arg(long = "variable", value_name = "NAME=VALUE")]
+    pub(super) variables: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct UpArgs {
+    #[command(flatten)]
+    pub(super) manifest: ManifestArgs,
+    /// Run the manifest's build commands first
+    #[arg(long)]
+    pub(super) build: bool,
+    /// Where the application is served
+    #[arg(long, default_value = "127.0.0.1:3000")]
+    pub(super) listen: SocketAddr,
+    /// Where operators are served: health, metrics, events, dead letters
+    #[arg(long, default_value = "127.0.0.1:3001")]
+    pub(super) admin_listen: SocketAddr,
+    /// Where state, events and compiled code are kept
+    #[arg(long, default_value = ".a4co")]
+    pub(super) state_dir: PathBuf,
+    /// How log lines look
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) log_format: LogFormat,
+    /// No progress, no start-up screen, nothing below a warning
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct AdminArgs {
+    /// The running host's admin listener
+    #[arg(long, default_value = "http://127.0.0.1:3001")]
+    pub(super) admin: String,
+    /// JSON, for programs
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DlqCommand {
+    /// List dead letters, newest first
+    List {
+        /// At most so many
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Show one, with its event
+    Show {
+        /// Its id
+        id: String,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Hand them once more to the component that failed, and to it alone
+    Replay {
+        /// Their ids
+        #[arg(required = true)]
+        ids: Vec<String>,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Forget them
+    Discard {
+        /// Their ids
+        #[arg(required = true)]
+        ids: Vec<String>,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum EventsCommand {
+    /// Follow what is published from now on
+    Tail {
+        /// Only subjects that match, such as 'order.>'
+        #[arg(long)]
+        subject: Option<String>,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Show all events of one correlation, in order
+    Show {
+        /// The correlation id
+        correlation: String,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Publish a file as it is, malformed or not
+    Publish {
+        /// The subject
+        subject: String,
+        /// The file; `-` for standard input
+        file: PathBuf,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConsumersCommand {
+    /// List them: what is pending, and how old it is
+    List {
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Hand nothing to a component until it is resumed
+    Pause {
+        /// COMPONENT, or COMPONENT/STREAM
+        consumer: String,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Go on
+    Resume {
+        /// COMPONENT, or COMPONENT/STREAM
+        consumer: String,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+}
+
+/// The completion script of `shell`.
+#[must_use]
+pub fn completions(shell: clap_complete::Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "a4co", &mut script);
+    script
+}

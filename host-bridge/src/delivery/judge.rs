@@ -1,0 +1,76 @@
+//! From a handler's verdict to what becomes of the event.
+
+use super::{Policy, backoff};
+use crate::bus::{DeadLetterCause, Message, Settlement};
+use crate::dispatch::{Rejection, Verdict};
+use std::time::Duration;
+
+/// What becomes of an event.
+#[derive(Debug)]
+pub enum Judgement {
+    /// It is over.
+    Settle(Settlement),
+    /// It failed and comes again after a wait.
+    Again { wait: Duration, reason: String },
+    /// It was not handled at all, and no other event of the source would be.
+    Outage { reason: String },
+}
+
+/// Judges the answer to a hand-out of `message`.
+pub fn judge(verdict: Verdict, message: &Message, policy: &Policy) -> Judgement {
+    match verdict {
+        Verdict::Done(effects) => Judgement::Settle(Settlement::Done(effects)),
+        Verdict::Reject(rejection) => Judgement::Settle(Settlement::DeadLetter(rejected(rejection, message, policy))),
+        Verdict::Retry { after, reason } => failed(after, reason, message, policy),
+        Verdict::Broken { reason } => failed(None, reason, message, policy),
+        Verdict::Unavailable { reason } => Judgement::Outage { reason },
+    }
+}
+
+/// Why `message` must not be handed out at all, where its counts say so.
+pub fn doomed(message: &Message, policy: &Policy) -> Option<DeadLetterCause> {
+    let (failures, unanswered) = (message.failures, message.unanswered);
+    let (kind, reason) = if failures >= policy.max_attempts {
+        ("exhausted", format!("it failed {failures} times before the process was restarted"))
+    } else if unanswered >= policy.max_attempts {
+        ("killed", format!("{unanswered} hand-outs had no answer: the process ended while it was being handled"))
+    } else {
+        return None;
+    };
+    Some(cause(kind, reason, failures.saturating_add(unanswered), policy))
+}
+
+/// The cause of an event whose effects the bus will never take.
+pub fn unpublishable(reason: String, message: &Message, policy: &Policy) -> DeadLetterCause {
+    cause("rejected", reason, attempt(message), policy)
+}
+
+/// Which hand-out of `message` the next, or current, one is, from 1.
+pub fn attempt(message: &Message) -> u32 {
+    message.failures.saturating_add(message.unanswered).saturating_add(1)
+}
+
+fn failed(after: Option<Duration>, reason: String, message: &Message, policy: &Policy) -> Judgement {
+    let failures = message.failures.saturating_add(1);
+    if failures < policy.max_attempts {
+        let wait = message.event.id().map_or_else(
+            || backoff::wait(message.event.subject.as_str(), failures, after),
+            |id| backoff::wait(id, failures, after),
+        );
+        return Judgement::Again { wait, reason };
+    }
+    let reason = format!("it failed {failures} times, at last: {reason}");
+    Judgement::Settle(Settlement::DeadLetter(cause("exhausted", reason, attempt(message), policy)))
+}
+
+fn rejected(rejection: Rejection, message: &Message, policy: &Policy) -> DeadLetterCause {
+    // Only who decodes an event knows a place in it; a handler and a grant reject in words.
+    let undecodable = rejection.path.is_some() || message.event.envelope().is_err();
+    let kind = if undecodable { "undecodable" } else { "rejected" };
+    DeadLetterCause { path: rejection.path, ..cause(kind, rejection.reason, attempt(message), policy) }
+}
+
+fn cause(kind: &str, reason: String, deliveries: u32, policy: &Policy) -> DeadLetterCause {
+    let component_digest = policy.component_digest.clone();
+    DeadLetterCause { kind: kind.to_owned(), reason, path: None, deliveries, component_digest }
+}

@@ -1,0 +1,164 @@
+//! What is held: one lane a key, events in it in order. Every operation is O(1); a lane lives while it holds something.
+
+use crate::bus::Message;
+use crate::clock::Millis;
+use rustc_hash::FxHashMap;
+
+/// Names an event that a machine holds, from its arrival until it is settled; then the name is used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot(u32);
+
+impl Slot {
+    /// Its number: small and dense, fit for an index.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// How an event stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Behind an earlier event of its key.
+    Behind,
+    /// May be handed out.
+    Ready,
+    /// Handed out, without an answer yet.
+    InFlight { probe: bool },
+    /// Answered; the settlement is under way.
+    Settling,
+    /// Answered; the failure is being noted, then it waits until `at`.
+    Noting { at: Millis, failed: bool },
+    /// Waits, and its key with it.
+    Waiting,
+}
+
+/// One event that is held.
+#[derive(Debug)]
+pub struct Entry {
+    /// The event and its counts.
+    pub message: Message,
+    /// How it stands.
+    pub state: State,
+    /// Whether it holds a permit of the component's concurrency.
+    pub permit: bool,
+    lane: u32,
+    next: Option<Slot>,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    key: Option<Box<str>>,
+    replay: bool,
+    first: Option<Slot>,
+    last: Option<Slot>,
+}
+
+/// All lanes of one source.
+#[derive(Debug, Default)]
+pub struct Lanes {
+    entries: Vec<Option<Entry>>,
+    free_entries: Vec<u32>,
+    lanes: Vec<Lane>,
+    free_lanes: Vec<u32>,
+    by_key: FxHashMap<Box<str>, u32>,
+    /// Replayed dead letters are a source of their own, so their order is apart too.
+    by_replay_key: FxHashMap<Box<str>, u32>,
+    bytes: usize,
+}
+
+impl Lanes {
+    /// Events held.
+    pub fn len(&self) -> usize {
+        self.entries.len() - self.free_entries.len()
+    }
+
+    /// Bytes of the bodies held.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Adds `message` at the end of its key's lane; tells whether it is the first there. Without a key it gets a lane
+    /// of its own.
+    pub fn push(&mut self, message: Message, key: Option<&str>) -> (Slot, bool) {
+        let lane = self.lane_of(message.replay > 0, key);
+        self.bytes += message.event.body.len();
+        let slot = self.store(Entry { message, state: State::Behind, permit: false, lane, next: None });
+        let Some(lane) = self.lanes.get_mut(lane as usize) else { return (slot, true) };
+        let before = lane.last.replace(slot);
+        if before.is_none() {
+            lane.first = Some(slot);
+        }
+        if let Some(entry) = before.and_then(|before| self.get_mut(before)) {
+            entry.next = Some(slot);
+        }
+        (slot, before.is_none())
+    }
+
+    /// Removes the first event of its lane; tells which is first now.
+    pub fn pop(&mut self, slot: Slot) -> Option<Slot> {
+        let entry = self.entries.get_mut(slot.index())?.take()?;
+        self.free_entries.push(slot.0);
+        self.bytes -= entry.message.event.body.len();
+        let lane = self.lanes.get_mut(entry.lane as usize)?;
+        lane.first = entry.next;
+        if entry.next.is_none() {
+            let Lane { key, replay, .. } = std::mem::take(lane);
+            self.free_lanes.push(entry.lane);
+            if let Some(key) = key {
+                if replay { &mut self.by_replay_key } else { &mut self.by_key }.remove(&key);
+            }
+        }
+        entry.next
+    }
+
+    /// The event at `slot`.
+    pub fn get(&self, slot: Slot) -> Option<&Entry> {
+        self.entries.get(slot.index())?.as_ref()
+    }
+
+    /// The event at `slot`, to change.
+    pub fn get_mut(&mut self, slot: Slot) -> Option<&mut Entry> {
+        self.entries.get_mut(slot.index())?.as_mut()
+    }
+
+    /// The key of the event at `slot`; `None` where it has none.
+    pub fn key(&self, slot: Slot) -> Option<&str> {
+        self.lanes.get(self.get(slot)?.lane as usize)?.key.as_deref()
+    }
+
+    /// All that is held, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().flatten()
+    }
+
+    fn store(&mut self, entry: Entry) -> Slot {
+        if let Some(index) = self.free_entries.pop()
+            && let Some(place) = self.entries.get_mut(index as usize)
+        {
+            *place = Some(entry);
+            return Slot(index);
+        }
+        self.entries.push(Some(entry));
+        Slot(u32::try_from(self.entries.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    fn lane_of(&mut self, replay: bool, key: Option<&str>) -> u32 {
+        let by_key = if replay { &mut self.by_replay_key } else { &mut self.by_key };
+        if let Some(lane) = key.and_then(|key| by_key.get(key)) {
+            return *lane;
+        }
+        let key: Option<Box<str>> = key.map(Into::into);
+        let index = self.free_lanes.pop().unwrap_or_else(|| {
+            self.lanes.push(Lane::default());
+            u32::try_from(self.lanes.len() - 1).unwrap_or(u32::MAX)
+        });
+        if let Some(key) = &key {
+            by_key.insert(key.clone(), index);
+        }
+        if let Some(lane) = self.lanes.get_mut(index as usize) {
+            *lane = Lane { key, replay, first: None, last: None };
+        }
+        index
+    }
+}

@@ -1,0 +1,5 @@
+//! The machine's rules, each from what happened to what it asks for.
+
+mod model;
+mod rules;
+mod world;

@@ -1,0 +1,286 @@
+//! `wasi:keyvalue`: stores, compare-and-swap, batches.
+
+use super::HostState;
+use super::bindings::keyvalue::atomics::{self, CasError};
+use super::bindings::keyvalue::batch;
+use super::bindings::keyvalue::store::{self, Error, KeyResponse};
+use crate::durability::Durability;
+use crate::engine::{Invocation, Services};
+use crate::keyvalue::{Entry, KeyValue, KeyValueError, Swap};
+use crate::manifest::Component;
+use bytes::Bytes;
+use std::sync::Arc;
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
+
+/// Keys of one page of `list-keys`.
+const PAGE: usize = 1_000;
+
+/// What one component may do with stores.
+#[derive(Clone)]
+pub(super) struct KeyValueAccess(Arc<Access>);
+
+struct Access {
+    stores: Arc<dyn KeyValue>,
+    durability: Arc<dyn Durability>,
+    granted: Vec<Arc<str>>,
+    host_calls: u64,
+}
+
+impl KeyValueAccess {
+    /// As `component`'s manifest entry grants.
+    pub(super) fn new(services: &Services, component: &Component) -> Self {
+        Self(Arc::new(Access {
+            stores: Arc::clone(&services.key_value),
+            durability: Arc::clone(&services.durability),
+            granted: component.key_value_stores.iter().map(|label| label.as_str().into()).collect(),
+            host_calls: component.limits.host_calls,
+        }))
+    }
+}
+
+/// An open store.
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    name: Arc<str>,
+}
+
+/// A key as it was when the handle was made: what a swap compares with.
+#[derive(Debug)]
+pub struct Cas {
+    store: Arc<str>,
+    key: String,
+    seen: Entry,
+}
+
+/// The capability at work: borrowed from a store's data for one host call.
+pub struct KeyValueView<'a> {
+    access: &'a Access,
+    invocation: &'a Invocation,
+    table: &'a mut ResourceTable,
+}
+
+pub(super) struct HasKeyValue;
+
+impl HasData for HasKeyValue {
+    type Data<'a> = KeyValueView<'a>;
+}
+
+pub(super) fn view(state: &mut HostState) -> KeyValueView<'_> {
+    KeyValueView { access: &state.key_value.0, invocation: &state.invocation, table: &mut state.table }
+}
+
+pub(super) fn add_to_linker(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
+    store::add_to_linker::<_, HasKeyValue>(linker, view)?;
+    atomics::add_to_linker::<_, HasKeyValue>(linker, view)?;
+    batch::add_to_linker::<_, HasKeyValue>(linker, view)
+}
+
+impl KeyValueView<'_> {
+    /// Counts a call of the guest and traps it past its limit.
+    pub(super) fn count(&self) -> wasmtime::Result<()> {
+        if self.invocation.count_host_call() > self.access.host_calls {
+            wasmtime::bail!("more than {} host calls in one invocation", self.access.host_calls);
+        }
+        Ok(())
+    }
+
+    /// Opens a granted store; `None` for any other.
+    pub(super) fn open_granted(&mut self, label: &str) -> wasmtime::Result<Option<Resource<Bucket>>> {
+        match self.access.granted.iter().find(|granted| &***granted == label) {
+            Some(name) => Ok(Some(self.table.push(Bucket { name: Arc::clone(name) })?)),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn close(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
+        self.table.delete(bucket)?;
+        Ok(())
+    }
+
+    fn name(&self, bucket: &Resource<Bucket>) -> wasmtime::Result<Arc<str>> {
+        self.count()?;
+        Ok(Arc::clone(&self.table.get(bucket)?.name))
+    }
+
+    pub(super) async fn read(
+        &mut self,
+        bucket: &Resource<Bucket>,
+        key: &str,
+    ) -> wasmtime::Result<Result<Option<Bytes>, KeyValueError>> {
+        let name = self.name(bucket)?;
+        Ok(self.access.stores.get(&name, key).await.map(|entry| noted(self.invocation, entry).value))
+    }
+
+    pub(super) async fn write(
+        &mut self,
+        bucket: &Resource<Bucket>,
+        writes: Vec<(String, Option<Bytes>)>,
+    ) -> wasmtime::Result<Result<(), KeyValueError>> {
+        let name = self.name(bucket)?;
+        let written = self.access.stores.put_many(&name, writes).await;
+        Ok(written.map(|watermark| self.invocation.observe(watermark)))
+    }
+
+    /// One page of keys after `cursor`, and where the next starts. It may show anything written so far.
+    pub(super) async fn page(
+        &mut self,
+        bucket: &Resource<Bucket>,
+        cursor: Option<&str>,
+    ) -> wasmtime::Result<Result<(Vec<String>, Option<String>), KeyValueError>> {
+        let name = self.name(bucket)?;
+        let page = self.access.stores.list_keys(&name, cursor, PAGE).await;
+        self.invocation.observe(self.access.durability.latest());
+        Ok(page.map(|page| (page.keys, page.cursor)))
+    }
+
+}
+
+/// Notes what a read entry depends on.
+fn noted(invocation: &Invocation, entry: Entry) -> Entry {
+    invocation.observe(entry.watermark);
+    entry
+}
+
+impl store::Host for KeyValueView<'_> {
+    async fn open(&mut self, identifier: String) -> wasmtime::Result<Result<Resource<Bucket>, Error>> {
+        self.count()?;
+        Ok(self.open_granted(&identifier)?.ok_or(Error::AccessDenied))
+    }
+}
+
+impl store::HostBucket for KeyValueView<'_> {
+    async fn get(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+    ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
+        Ok(self.read(&bucket, &key).await?.map(|value| value.map(Vec::from)).map_err(failed))
+    }
+
+    async fn set(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        Ok(self.write(&bucket, vec![(key, Some(value.into()))]).await?.map_err(failed))
+    }
+
+    async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<(), Error>> {
+        Ok(self.write(&bucket, vec![(key, None)]).await?.map_err(failed))
+    }
+
+    async fn exists(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<bool, Error>> {
+        Ok(self.read(&bucket, &key).await?.map(|value| value.is_some()).map_err(failed))
+    }
+
+    async fn list_keys(
+        &mut self,
+        bucket: Resource<Bucket>,
+        cursor: Option<String>,
+    ) -> wasmtime::Result<Result<KeyResponse, Error>> {
+        let page = self.page(&bucket, cursor.as_deref()).await?;
+        Ok(page.map(|(keys, cursor)| KeyResponse { keys, cursor }).map_err(failed))
+    }
+
+    async fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
+        self.close(bucket)
+    }
+}
+
+impl atomics::Host for KeyValueView<'_> {
+    async fn increment(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+        delta: i64,
+    ) -> wasmtime::Result<Result<i64, Error>> {
+        let name = self.name(&bucket)?;
+        let sum = self.access.stores.increment(&name, &key, delta).await;
+        Ok(sum
+            .map(|(sum, watermark)| {
+                self.invocation.observe(watermark);
+                sum
+            })
+            .map_err(failed))
+    }
+
+    /// On conflict the old handle is gone and a new one, of what is there now, comes back: a guest loops without reading.
+    async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> wasmtime::Result<Result<(), CasError>> {
+        self.count()?;
+        let Cas { store, key, seen } = self.table.delete(cas)?;
+        match self.access.stores.swap(&store, &key, seen.revision, value.into()).await {
+            Ok(Swap::Done { watermark, .. }) => {
+                self.invocation.observe(watermark);
+                Ok(Ok(()))
+            }
+            Ok(Swap::Conflict(latest)) => {
+                let seen = noted(self.invocation, latest);
+                Ok(Err(CasError::CasFailed(self.table.push(Cas { store, key, seen })?)))
+            }
+            Err(error) => Ok(Err(CasError::StoreError(failed(error)))),
+        }
+    }
+}
+
+impl atomics::HostCas for KeyValueView<'_> {
+    async fn new(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<Resource<Cas>, Error>> {
+        let store = self.name(&bucket)?;
+        match self.access.stores.get(&store, &key).await {
+            Ok(entry) => {
+                let seen = noted(self.invocation, entry);
+                Ok(Ok(self.table.push(Cas { store, key, seen })?))
+            }
+            Err(error) => Ok(Err(failed(error))),
+        }
+    }
+
+    /// What the swap will compare with: the value at the handle's making, not a later one.
+    async fn current(&mut self, cas: Resource<Cas>) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
+        self.count()?;
+        Ok(Ok(self.table.get(&cas)?.seen.value.as_deref().map(<[u8]>::to_vec)))
+    }
+
+    async fn drop(&mut self, cas: Resource<Cas>) -> wasmtime::Result<()> {
+        self.table.delete(cas)?;
+        Ok(())
+    }
+}
+
+impl batch::Host for KeyValueView<'_> {
+    async fn get_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        keys: Vec<String>,
+    ) -> wasmtime::Result<Result<Vec<(String, Option<Vec<u8>>)>, Error>> {
+        let name = self.name(&bucket)?;
+        let entries = match self.access.stores.get_many(&name, &keys).await {
+            Ok(entries) => entries,
+            Err(error) => return Ok(Err(failed(error))),
+        };
+        let values = entries.into_iter().map(|entry| noted(self.invocation, entry).value.map(Vec::from));
+        Ok(Ok(keys.into_iter().zip(values).collect()))
+    }
+
+    async fn set_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        pairs: Vec<(String, Vec<u8>)>,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        let writes = pairs.into_iter().map(|(key, value)| (key, Some(value.into()))).collect();
+        Ok(self.write(&bucket, writes).await?.map_err(failed))
+    }
+
+    async fn delete_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        keys: Vec<String>,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        let writes = keys.into_iter().map(|key| (key, None)).collect();
+        Ok(self.write(&bucket, writes).await?.map_err(failed))
+    }
+}
+
+fn failed(error: KeyValueError) -> Error {
+    Error::Other(error.to_string())
+}

@@ -1,0 +1,195 @@
+//! One outgoing call: granted, admitted by the breaker, tried, tried again, told.
+
+use super::address::Reach;
+use super::allow::{AllowList, Allowed, default_port};
+use super::breaker::{Admission, Breakers};
+use super::retry::{self, Attempts};
+use super::Connections;
+use crate::calls::{Callees, Internal, Publisher};
+use crate::durability::Durability;
+use crate::engine::{Invocation, Services};
+use crate::manifest::Component;
+use crate::observe::{BreakerState, Observer, SyncCall};
+use http::{Request, Response, Uri};
+use std::net::IpAddr;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::time::Instant;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
+
+/// What a call may take where the guest does not say: the invocation's own deadline may be sooner.
+const DEFAULT_TARGET_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One component's way out, shared by all its instances.
+pub struct Outgoing {
+    component: Arc<str>,
+    allowed: AllowList,
+    connections: Connections,
+    breakers: Breakers,
+    publisher: Publisher,
+    callees: Weak<dyn Callees>,
+    durability: Arc<dyn Durability>,
+    observer: Arc<dyn Observer>,
+}
+
+/// Where a request goes.
+struct Target {
+    scheme: String,
+    /// Lower case, no brackets.
+    host: String,
+    port: u16,
+    /// As the breaker and the metrics know it.
+    name: String,
+}
+
+impl Outgoing {
+    /// The way out of `component`; `callees` answers what stays in the process.
+    #[must_use]
+    pub fn new(
+        component: &Component,
+        allowed: AllowList,
+        services: &Services,
+        connections: Connections,
+        callees: Weak<dyn Callees>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            component: component.id.as_str().into(),
+            allowed,
+            connections,
+            breakers: Breakers::default(),
+            publisher: Publisher::new(component, services),
+            callees,
+            durability: Arc::clone(&services.durability),
+            observer: Arc::clone(&services.observer),
+        })
+    }
+
+    /// Makes a guest's request.
+    ///
+    /// # Errors
+    /// What the guest is told where there is no response.
+    pub async fn send(
+        &self,
+        invocation: Arc<Invocation>,
+        request: Request<WasiBody>,
+        options: RequestOptions,
+    ) -> Result<Response<WasiBody>, Error> {
+        let target = Target::of(request.uri())?;
+        if let Some(Internal::Events) = Internal::of(&target.scheme, &target.host) {
+            return Ok(self.publisher.publish(&invocation, request).await);
+        }
+        let Some(allowed) = self.allowed.allows(&target.scheme, &target.host, target.port) else {
+            tracing::warn!(component = &*self.component, target = target.name, "refused: not in allowed_outbound_hosts");
+            return Err(Error::HttpRequestDenied);
+        };
+        self.watched(&invocation, request, options, &target, allowed).await
+    }
+
+    /// Under the breaker, and counted.
+    async fn watched(
+        &self,
+        invocation: &Arc<Invocation>,
+        request: Request<WasiBody>,
+        options: RequestOptions,
+        target: &Target,
+        allowed: Allowed,
+    ) -> Result<Response<WasiBody>, Error> {
+        let started = Instant::now();
+        match self.breakers.admit(&target.name, started) {
+            Admission::Pass => {}
+            Admission::Probe => self.observer.breaker(&self.component, &target.name, BreakerState::HalfOpen),
+            Admission::Refuse => {
+                tracing::warn!(component = &*self.component, target = target.name, "refused: its circuit breaker is open");
+                return Err(Error::DestinationUnavailable);
+            }
+        }
+        let callees = self.callees.upgrade();
+        let internal = Internal::of(&target.scheme, &target.host).and_then(|internal| internal.component());
+        let path = request.uri().path().to_owned();
+        let result = self.tried(invocation, request, options, target, allowed).await;
+        let status = result.as_ref().map_or(0, |response| response.status().as_u16());
+        if let Some(state) = self.breakers.report(&target.name, (1..500).contains(&status), Instant::now()) {
+            self.observer.breaker(&self.component, &target.name, state);
+        }
+        let endpoint = internal.zip(callees.as_ref()).and_then(|(id, callees)| callees.endpoint(id, &path));
+        self.observer.sync_call(SyncCall {
+            source: &self.component,
+            target: internal.unwrap_or(&target.name),
+            endpoint: endpoint.unwrap_or("-"),
+            status,
+            duration: started.elapsed(),
+        });
+        result
+    }
+
+    /// As often as its method allows and the deadline leaves time for.
+    async fn tried(
+        &self,
+        invocation: &Arc<Invocation>,
+        request: Request<WasiBody>,
+        options: RequestOptions,
+        target: &Target,
+        allowed: Allowed,
+    ) -> Result<Response<WasiBody>, Error> {
+        let budget = options.first_byte_timeout.unwrap_or(DEFAULT_TARGET_TIMEOUT);
+        let deadline = invocation.deadline().min(Instant::now() + budget);
+        let mut attempts = Attempts::of(request).await?;
+        let mut result = Err(Error::InternalError(None));
+        while let Some(request) = attempts.next() {
+            let once = self.once(invocation, request, target, allowed);
+            result = tokio::time::timeout_at(deadline, once).await.unwrap_or(Err(Error::HttpResponseTimeout));
+            let Some(pause) = attempts.pause().filter(|_| retry::is_transient(&result)) else { break };
+            if Instant::now() + pause >= deadline {
+                break;
+            }
+            tracing::warn!(component = &*self.component, target = target.name, ?pause, "a call failed and is tried again");
+            tokio::time::sleep(pause).await;
+        }
+        result
+    }
+
+    async fn once(
+        &self,
+        invocation: &Arc<Invocation>,
+        request: Request<WasiBody>,
+        target: &Target,
+        allowed: Allowed,
+    ) -> Result<Response<WasiBody>, Error> {
+        if let Some(id) = Internal::of(&target.scheme, &target.host).and_then(|internal| internal.component()) {
+            let callees = self.callees.upgrade().ok_or(Error::DestinationUnavailable)?;
+            return callees.call(id, request, Arc::clone(invocation)).await;
+        }
+        let reach = target.reach(allowed)?;
+        let watermark = invocation.watermark();
+        if !self.durability.is_durable(watermark) {
+            self.durability.durable(watermark).await;
+        }
+        self.connections.0.send(request, reach).await
+    }
+}
+
+impl Target {
+    fn of(uri: &Uri) -> Result<Self, Error> {
+        let scheme = uri.scheme_str().ok_or(Error::HttpRequestUriInvalid)?.to_ascii_lowercase();
+        let authority = uri.authority().ok_or(Error::HttpRequestUriInvalid)?;
+        if authority.as_str().contains('@') {
+            return Err(Error::HttpRequestUriInvalid);
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+        let port = authority.port_u16().or_else(|| default_port(&scheme)).ok_or(Error::HttpRequestUriInvalid)?;
+        let name = format!("{host}:{port}");
+        Ok(Self { scheme, host, port, name })
+    }
+
+    /// A literal address is judged here; a name when it is resolved.
+    fn reach(&self, allowed: Allowed) -> Result<Reach, Error> {
+        let reach = match allowed {
+            Allowed::Literally => Reach::Named,
+            Allowed::ByPattern => Reach::Public,
+        };
+        match (allowed, self.host.parse::<IpAddr>()) {
+            (Allowed::ByPattern, Ok(address)) if !reach.covers(address) => Err(Error::DestinationIpProhibited),
+            _ => Ok(reach),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The program `a4co`: parse, resolve, run.
+
+use a4co_host::cli::{self, Args, Options, RestoreOptions, UpOptions};
+use a4co_host::{building, logging, manifest, store, up};
+use clap::Parser;
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match Options::resolve(Args::parse()).and_then(run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: Options) -> anyhow::Result<()> {
+    match options {
+        Options::Up(options) => start(options),
+        Options::Check { manifest, given } => cli::check(&manifest, &given, &mut std::io::stdout()),
+        Options::Client(options) => tokio::runtime::Runtime::new()?.block_on(cli::run(options)),
+        Options::Restore(options) => restore(&options),
+        Options::Completions(shell) => Ok(std::io::stdout().write_all(&cli::completions(shell))?),
+    }
+}
+
+fn restore(RestoreOptions { file, state_dir }: &RestoreOptions) -> anyhow::Result<()> {
+    store::restore(file, state_dir)?;
+    writeln!(std::io::stdout(), "restored {}: start with a4co up --state-dir {0}", state_dir.display())?;
+    Ok(())
+}
+
+fn start(options: UpOptions) -> anyhow::Result<()> {
+    logging::start(options.log_format, options.quiet)?;
+    let application = manifest::load(&options.manifest, &options.given)?;
+    if options.build {
+        building::build(&application, &mut std::io::stderr())?;
+    }
+    building::check_built(&application)?;
+    tokio::runtime::Runtime::new()?.block_on(up::run(application, options))
+}

@@ -1,0 +1,135 @@
+//! The database file: its tables, its format number, how connections are set up.
+
+use super::error::StoreError;
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+
+/// `PRAGMA user_version`: changes with every change of the tables that this program could not read.
+const FORMAT: i64 = 1;
+/// `PRAGMA application_id`: the letters `A4CO`.
+const APPLICATION: i64 = 0x4134_434f;
+/// After an unclean end the whole file is checked up to this size, in bytes; above it a check would delay the start.
+const CHECKED_BYTES: u64 = 32 << 20;
+/// Pages in the write-ahead log before they are moved into the database: more coalesces rewrites of hot pages.
+const CHECKPOINT_PAGES: u32 = 4000;
+
+// An event table per stream keeps appending at one edge of one tree. A key-value row is found by its row id, which
+// memory knows, so that rewriting a value touches neither the index nor distant pages.
+const TABLES: &str = "
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, incarnation INTEGER NOT NULL,
+  settings TEXT NOT NULL, last INTEGER NOT NULL);
+CREATE TABLE consumers (id INTEGER PRIMARY KEY, component TEXT NOT NULL, stream INTEGER NOT NULL, filters TEXT NOT NULL,
+  paused INTEGER NOT NULL, cursor INTEGER NOT NULL, pending BLOB NOT NULL);
+CREATE TABLE stores (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE kv (id INTEGER PRIMARY KEY, store INTEGER NOT NULL, key TEXT NOT NULL, revision INTEGER NOT NULL,
+  value BLOB NOT NULL);
+CREATE UNIQUE INDEX kv_keys ON kv (store, key);
+CREATE TABLE timers (id INTEGER PRIMARY KEY, key BLOB NOT NULL, cause INTEGER NOT NULL, fire_at INTEGER NOT NULL,
+  set_at INTEGER NOT NULL);
+CREATE TABLE timer_events (id INTEGER PRIMARY KEY, subject TEXT NOT NULL, aggregate_version INTEGER, traceparent TEXT,
+  body BLOB NOT NULL);
+CREATE TABLE tombstones (minute INTEGER NOT NULL, part INTEGER NOT NULL, hashes BLOB NOT NULL,
+  PRIMARY KEY (minute, part)) WITHOUT ROWID;
+CREATE TABLE dead_letters (position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, component TEXT NOT NULL,
+  stream TEXT NOT NULL, sequence INTEGER NOT NULL, replay INTEGER NOT NULL, died_at INTEGER NOT NULL,
+  cause TEXT NOT NULL, subject TEXT NOT NULL, aggregate_version INTEGER, traceparent TEXT, body BLOB NOT NULL);
+CREATE TABLE replays (sequence INTEGER PRIMARY KEY, consumer INTEGER NOT NULL, origin INTEGER NOT NULL,
+  replay INTEGER NOT NULL, subject TEXT NOT NULL, aggregate_version INTEGER, traceparent TEXT, body BLOB NOT NULL);
+";
+
+/// The tables of one stream. The index leads with a block number, so that new entries fall into few pages; a search
+/// probes every block.
+pub(crate) fn stream_tables(id: u32) -> String {
+    format!(
+        "CREATE TABLE IF NOT EXISTS events_{id} (sequence INTEGER PRIMARY KEY, position INTEGER NOT NULL,
+           published_at INTEGER NOT NULL, event_id BLOB, correlation INTEGER NOT NULL, subject TEXT NOT NULL,
+           aggregate_version INTEGER, traceparent TEXT, body BLOB NOT NULL);
+         CREATE INDEX IF NOT EXISTS events_{id}_correlations ON events_{id} (sequence >> 10, correlation);"
+    )
+}
+
+/// The writer's connection to an existing or new database, and whether the last end was clean. From here on the
+/// database counts as in use.
+///
+/// # Errors
+/// Where the file cannot be used, is damaged, or is of another format.
+pub(crate) fn open(file: &Path) -> Result<(Connection, bool), StoreError> {
+    let wrap = |source| StoreError::database(file, source);
+    let fresh = !file.exists();
+    let connection = Connection::open(file).map_err(wrap)?;
+    if fresh {
+        connection.execute_batch("PRAGMA auto_vacuum=INCREMENTAL").map_err(wrap)?;
+    }
+    if !created(&connection).map_err(wrap)? {
+        create(&connection).map_err(wrap)?;
+    }
+    check_format(&connection, file)?;
+    connection.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL").map_err(wrap)?;
+    let pragmas = format!("PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}; PRAGMA cache_size=-16000; PRAGMA temp_store=2");
+    connection.execute_batch(&pragmas).map_err(wrap)?;
+    connection.set_prepared_statement_cache_capacity(128);
+    let clean = meta(&connection, "clean").map_err(wrap)? == 1;
+    if !clean && std::fs::metadata(file).is_ok_and(|data| data.len() <= CHECKED_BYTES) {
+        check_whole(&connection, file)?;
+    }
+    set_meta(&connection, "clean", 0).map_err(wrap)?;
+    Ok((connection, clean))
+}
+
+/// A connection that only reads.
+pub(crate) fn open_reader(file: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags)?;
+    connection.execute_batch("PRAGMA query_only=1; PRAGMA cache_size=-2000")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Nothing was ever written: the first start, or one that died before its first commit.
+fn created(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).map(|count| count > 0)
+}
+
+fn create(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(&format!(
+        "BEGIN; PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT}; {TABLES}
+         INSERT INTO meta VALUES ('clean', 1), ('tick', 0); COMMIT;"
+    ))
+}
+
+/// Fails on a file of another version or another program.
+pub(crate) fn check_format(connection: &Connection, file: &Path) -> Result<(), StoreError> {
+    let read = |pragma: &str| {
+        let value = connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
+        value.map_err(|source| StoreError::database(file, source))
+    };
+    let (application, format) = (read("application_id")?, read("user_version")?);
+    if (application, format) == (APPLICATION, FORMAT) {
+        return Ok(());
+    }
+    let found = if application == APPLICATION { format.to_string() } else { "of another program".to_owned() };
+    Err(StoreError::Format { file: file.to_owned(), found, expected: FORMAT.to_string() })
+}
+
+/// Reads the whole file and fails on damage.
+pub(crate) fn check_whole(connection: &Connection, file: &Path) -> Result<(), StoreError> {
+    let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    match found.map_err(|source| StoreError::database(file, source))? {
+        text if text == "ok" => Ok(()),
+        detail => Err(StoreError::Corrupt { file: file.to_owned(), detail }),
+    }
+}
+
+/// A number of the `meta` table; 0 where it is absent.
+pub(crate) fn meta(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+    use rusqlite::OptionalExtension as _;
+    let found = connection.query_row("SELECT value FROM meta WHERE name=?1", [name], |row| row.get(0)).optional()?;
+    Ok(found.unwrap_or(0))
+}
+
+/// Sets a number of the `meta` table.
+pub(crate) fn set_meta(connection: &Connection, name: &str, value: i64) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")?;
+    statement.execute((name, value)).map(|_| ())
+}

@@ -1,0 +1,60 @@
+//! Settling and noting, tried again until the bus has taken it: none of this spends an attempt.
+
+use super::observer::Happening;
+use super::source::Source;
+use crate::bus::{BusError, Message, Settlement};
+use crate::clock::Millis;
+use crate::delivery::Slot;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Wait after the bus did not answer the first time.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+/// Longest wait until it is asked again.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// What the bus has taken, or never will.
+#[derive(Debug)]
+pub enum Carried {
+    /// The event is settled.
+    Settled(Slot),
+    /// The effects are such that no bus takes them.
+    Unpublishable(Slot, String),
+    /// The answer is noted.
+    Noted(Slot),
+}
+
+/// Settles `message`.
+pub async fn settle(source: Arc<Source>, slot: Slot, message: Message, settlement: Settlement) -> Carried {
+    let mut wait = FIRST_WAIT;
+    loop {
+        let error = match source.consumer.settle(&message, settlement.clone()).await {
+            Ok(_) => return Carried::Settled(slot),
+            Err(error) => error,
+        };
+        if let (BusError::NoStream(_), Settlement::Done(_)) = (&error, &settlement) {
+            return Carried::Unpublishable(slot, error.to_string());
+        }
+        pause(&source, &message, &error, &mut wait).await;
+    }
+}
+
+/// Notes a retry of `message` at `at`.
+pub async fn note(source: Arc<Source>, slot: Slot, message: Message, (at, failed): (Millis, bool)) -> Carried {
+    let mut wait = FIRST_WAIT;
+    while let Err(error) = source.consumer.retry_at(&message, at, failed).await {
+        pause(&source, &message, &error, &mut wait).await;
+    }
+    Carried::Noted(slot)
+}
+
+async fn pause(source: &Source, message: &Message, error: &BusError, wait: &mut Duration) {
+    source.tell(&Happening::Unsettled { about: source.about(message), error, wait: *wait });
+    tokio::time::sleep(*wait).await;
+    *wait = next_wait(*wait);
+}
+
+/// The wait that follows `wait`.
+pub fn next_wait(wait: Duration) -> Duration {
+    if wait.is_zero() { FIRST_WAIT } else { wait.saturating_mul(2).min(LONGEST_WAIT) }
+}

@@ -1,0 +1,8 @@
+//! The driver on the simulated bus, in virtual time: what components, dead letters and observers see.
+
+mod cost;
+mod crashes;
+mod rules;
+mod stage;
+mod stopping;
+mod subscribing;

@@ -1,0 +1,88 @@
+//! One request from outside: routed, bounded, run, and answered once its effects are on disk.
+
+use super::body::{BoundedBody, DurableBody};
+use super::headers::{self, CORRELATION_ID};
+use crate::engine::{App, Failure, Invocation, Loaded, Origin};
+use crate::problem::Problem;
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use wasmtime_wasi_http::WasiBody;
+
+/// Paths under here are for the bridge of other hosts; from outside nothing answers there.
+const RESERVED: &str = "/events/";
+
+/// Answers one request. Never fails: what goes wrong becomes a problem.
+pub(super) async fn handle(app: &Arc<App>, request: Request<Incoming>, client: SocketAddr) -> Response<WasiBody> {
+    let origin = headers::origin(request.headers(), app.services().clock.now());
+    let correlation_id = origin.correlation_id.clone().unwrap_or_default();
+    let mut response = match routed(app, request, client, origin).await {
+        Ok(response) => response,
+        Err(problem) => problem.correlated(&correlation_id).into_response(),
+    };
+    if let Ok(value) = HeaderValue::from_str(&correlation_id) {
+        response.headers_mut().insert(CORRELATION_ID, value);
+    }
+    response
+}
+
+async fn routed(
+    app: &Arc<App>,
+    request: Request<Incoming>,
+    client: SocketAddr,
+    origin: Origin,
+) -> Result<Response<WasiBody>, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let uri = parts.uri.clone();
+    let matched = Some(uri.path()).filter(|path| !is_reserved(path)).and_then(|path| app.router().route(path));
+    let matched = matched.ok_or_else(|| not_found(&uri))?;
+    let component = app.component(matched.component).ok_or_else(|| not_found(&uri))?;
+    headers::describe(&mut parts, &matched, client, &origin);
+    let limits = &component.manifest().limits;
+    let exceeded = Arc::new(AtomicBool::new(false));
+    let declared = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|declared| declared > limits.request_body_bytes) {
+        return Err(too_large(component));
+    }
+    let body = BoundedBody::new(body, limits.request_body_bytes, Arc::clone(&exceeded)).boxed_unsync();
+    let invocation = Invocation::root(Arc::clone(component.id()), limits.request_timeout, origin);
+    let result = app.http(component, Request::from_parts(parts, body), Arc::clone(&invocation)).await;
+    if exceeded.load(Ordering::Relaxed) {
+        return Err(too_large(component));
+    }
+    let response = result.map_err(|failure| failed(&invocation, &failure))?;
+    Ok(held_back(app, response, invocation).await)
+}
+
+fn is_reserved(path: &str) -> bool {
+    path.starts_with(RESERVED) || path == RESERVED.trim_end_matches('/')
+}
+
+/// The head waits for what the guest did before it, every chunk of the body for what it did since.
+async fn held_back(app: &App, response: Response<WasiBody>, invocation: Arc<Invocation>) -> Response<WasiBody> {
+    let durability = &app.services().durability;
+    let watermark = invocation.watermark();
+    if !durability.is_durable(watermark) {
+        durability.durable(watermark).await;
+    }
+    response.map(|body| DurableBody::new(body, invocation, Arc::clone(durability)).boxed_unsync())
+}
+
+fn not_found(uri: &Uri) -> Problem {
+    let path: String = uri.path().chars().take(256).collect();
+    Problem::new(StatusCode::NOT_FOUND, format!("no route matches {path}"))
+}
+
+fn too_large(component: &Loaded) -> Problem {
+    let most = component.manifest().limits.request_body_bytes;
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the request's body is larger than {most} bytes"))
+}
+
+fn failed(invocation: &Invocation, failure: &Failure) -> Problem {
+    let correlation_id = invocation.origin().correlation_id.as_deref().unwrap_or("-");
+    tracing::warn!(component = &**invocation.component(), correlation_id, "request failed: {failure}");
+    failure.problem()
+}
