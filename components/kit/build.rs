@@ -114,7 +114,7 @@ fn registry(resolve: &Resolve) -> Result<String> {
         let record = resolve.types.get(payload).and_then(|def| def.name.as_deref()).context("a nameless payload")?;
         writeln!(subjects, "Self::{variant}(_) => \"{subject}\",")?;
         writeln!(types, "Self::{variant}(_) => \"{}Event\",", pascal(record))?;
-        writeln!(write, "Self::{variant}(data) => serde_json::to_value(data),")?;
+        writeln!(write, "Self::{variant}(data) => serde_json::to_string(data),")?;
         writeln!(read, "\"{subject}\" => Self::{variant}(crate::wire::read_data(data)?),")?;
     }
     Ok(format!(
@@ -123,15 +123,15 @@ fn registry(resolve: &Resolve) -> Result<String> {
     #[must_use] pub fn subject(&self) -> &'static str {{ match self {{ {subjects} }} }}
     /// Its `eventType` on the wire.
     #[must_use] pub fn event_type(&self) -> &'static str {{ match self {{ {types} }} }}
-    /// Its `eventData` as JSON.
+    /// Its `eventData` as JSON text.
     ///
     /// # Errors
     /// Where a number is not finite.
-    pub fn data(&self) -> Result<serde_json::Value, serde_json::Error> {{ match self {{ {write} }} }}
+    pub fn data(&self) -> Result<String, serde_json::Error> {{ match self {{ {write} }} }}
     /// Reads `eventData` of a subject.
     ///
     /// # Errors
-    /// Where the subject is unknown or the data does not fit it; the message has the JSON path.
+    /// Where the subject is unknown or the data does not fit it.
     pub fn read(subject: &str, data: &str) -> Result<Self, crate::wire::WireError> {{
         Ok(match subject {{ {read} other => return Err(crate::wire::WireError::unknown_subject(other)) }})
     }}

@@ -152,7 +152,8 @@ pub fn parse<S: State>(bytes: &[u8]) -> Result<Stored<S>, String> {
     }
     let older: Stored<Value> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let state = (format..S::FORMAT).try_fold(older.state, |state, step| S::upcast(step, state))?;
-    let state = serde_json::from_value(state).map_err(|error| error.to_string())?;
+    // Through text: one reader of the state in the binary, not two.
+    let state = serde_json::from_slice(state.to_string().as_bytes()).map_err(|error| error.to_string())?;
     Ok(Stored { format: S::FORMAT, version: older.version, state, inbox: older.inbox })
 }
 
@@ -182,12 +183,12 @@ pub async fn commit<S: State, P: Ports>(
     let version = loaded.stored.version + 1;
     let outcome = change.outcome(input, version);
     let mut stored = Stored { format: S::FORMAT, version, state: change.state, inbox: loaded.stored.inbox };
-    match arrival {
-        Arrival::Delivered => stored.inbox.delivered(input.origin(), outcome.clone()),
-        Arrival::Local => stored.inbox.applied_locally(input.origin(), outcome.clone()),
-        Arrival::Intent => {}
-    }
-    let bytes = serde_json::to_vec(&stored).map_err(|error| Failure::Reject(error.to_string()))?;
+    let noted = match arrival {
+        Arrival::Delivered => stored.inbox.delivered(input.origin(), &outcome),
+        Arrival::Local => stored.inbox.applied_locally(input.origin(), &outcome),
+        Arrival::Intent => Ok(()),
+    };
+    let bytes = noted.and_then(|()| serde_json::to_vec(&stored)).map_err(|error| Failure::Reject(error.to_string()))?;
     match ports.swap(loaded.token, bytes).await {
         Ok(()) => Ok(Written::Done(outcome)),
         Err(SwapError::Conflict | SwapError::Unknown(_)) => Ok(Written::Again),

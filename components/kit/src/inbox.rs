@@ -5,6 +5,7 @@
 
 use crate::events::Output;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// Most events applied by HTTP and not delivered yet that an aggregate holds; past it HTTP answers 202.
@@ -68,11 +69,30 @@ pub struct Origin<'a> {
     pub event_id: &'a str,
 }
 
+/// An outcome as its JSON: read again only when its event comes again, which is seldom, while the aggregate is read
+/// at every event.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Written(Box<RawValue>);
+
+impl PartialEq for Written {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
+impl Written {
+    /// One that cannot be read any more is as one that is not there: a repeat is harmless without it.
+    fn known(&self) -> Known {
+        serde_json::from_slice(self.0.get().as_bytes()).map_or(Known::No, Known::Outcome)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Delivered {
     sequence: u64,
     event: String,
-    outcome: Outcome,
+    outcome: Written,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,7 +100,7 @@ struct Local {
     source: String,
     sequence: u64,
     event: String,
-    outcome: Outcome,
+    outcome: Written,
 }
 
 /// See the module.
@@ -108,11 +128,11 @@ impl Inbox {
     #[must_use]
     pub fn lookup(&self, origin: Origin<'_>) -> Known {
         if let Some(local) = self.local.iter().find(|l| l.event == origin.event_id && l.source == origin.source) {
-            return Known::Outcome(local.outcome.clone());
+            return local.outcome.known();
         }
         match self.delivered.get(origin.source) {
             Some(last) if last.event == origin.event_id && last.sequence >= origin.sequence => {
-                Known::Outcome(last.outcome.clone())
+                last.outcome.known()
             }
             Some(last) if last.sequence >= origin.sequence => Known::Settled,
             _ => Known::No,
@@ -132,19 +152,29 @@ impl Inbox {
     }
 
     /// Notes the outcome of a delivered event. What was applied locally up to there is settled.
-    pub fn delivered(&mut self, origin: Origin<'_>, outcome: Outcome) {
+    ///
+    /// # Errors
+    /// Where a number of the outcome is not finite.
+    pub fn delivered(&mut self, origin: Origin<'_>, outcome: &Outcome) -> serde_json::Result<()> {
+        let outcome = Written(serde_json::value::to_raw_value(outcome)?);
         self.local.retain(|local| local.source != origin.source || local.sequence > origin.sequence);
         let entry = Delivered { sequence: origin.sequence, event: origin.event_id.to_owned(), outcome };
         self.delivered.insert(origin.source.to_owned(), entry);
+        Ok(())
     }
 
     /// Notes the outcome of an event that HTTP applied before its delivery.
-    pub fn applied_locally(&mut self, origin: Origin<'_>, outcome: Outcome) {
+    ///
+    /// # Errors
+    /// Where a number of the outcome is not finite.
+    pub fn applied_locally(&mut self, origin: Origin<'_>, outcome: &Outcome) -> serde_json::Result<()> {
+        let outcome = Written(serde_json::value::to_raw_value(outcome)?);
         self.local.push(Local {
             source: origin.source.to_owned(),
             sequence: origin.sequence,
             event: origin.event_id.to_owned(),
             outcome,
         });
+        Ok(())
     }
 }

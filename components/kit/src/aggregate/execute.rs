@@ -113,7 +113,7 @@ async fn make_room<S: State, P: Ports>(
         return Ok(());
     }
     let mut inbox = loaded.stored.inbox;
-    inbox.delivered(input.origin(), outcome.clone());
+    inbox.delivered(input.origin(), outcome).map_err(|error| Failure::Reject(error.to_string()))?;
     let stored = Stored { version: loaded.stored.version + 1, inbox, ..loaded.stored };
     let bytes = serde_json::to_vec(&stored).map_err(|error| Failure::Reject(error.to_string()))?;
     let _lost_or_not = ports.swap(loaded.token, bytes).await;
@@ -130,7 +130,8 @@ async fn kept<D: Decider, P: Ports>(ports: &P, input: Input<'_>) -> Result<Optio
         return Ok(None);
     }
     let Some(forward) = read_forward(ports, &kept_key(input)).await? else { return Ok(None) };
-    serde_json::from_value(forward.value).map(Some).map_err(|error| StoreError(error.to_string()))
+    let text = forward.value.as_str().unwrap_or_default();
+    serde_json::from_slice(text.as_bytes()).map(Some).map_err(|error| StoreError(error.to_string()))
 }
 
 /// Keeps it: after the swap and before the outputs go out.
@@ -138,7 +139,7 @@ async fn keep<D: Decider, P: Ports>(ports: &P, input: Input<'_>, outcome: &Outco
     if !D::keeps_outcome(input.event) {
         return Ok(());
     }
-    let value = serde_json::to_value(outcome).map_err(|error| Failure::Reject(error.to_string()))?;
+    let value = serde_json::to_string(outcome).map_err(|error| Failure::Reject(error.to_string()))?.into();
     let forward = Forward { key: kept_key(input), rank: 1, value };
     super::forward::write_forward(ports, &forward).await.map_err(retry)
 }

@@ -37,12 +37,12 @@ fn check_error(subject: &str, data: &str, expected: &str) {
 }
 
 #[test]
-fn errors_name_the_path() {
-    check_error("inventory.stock.check", r#"{"orderId":"o","sagaId":"s"}"#, "eventData.");
+fn errors_say_what_is_wrong() {
+    check_error("inventory.stock.check", r#"{"orderId":"o","sagaId":"s"}"#, "eventData: missing field `quantityRequested`");
     check_error(
         "inventory.stock.check",
         r#"{"orderId":"o","sagaId":"s","quantityRequested":"x"}"#,
-        "eventData.quantityRequested: invalid type",
+        "eventData: invalid type",
     );
     check_error("order.vanished", "{}", "no event has the subject `order.vanished`");
 }
@@ -61,9 +61,9 @@ fn numbers_are_written_as_javascript_writes_them() {
             average_daily_sales: average,
             estimated_stockout_date: "2026-01-15T10:30:00.000Z".to_owned(),
         });
-        event.data().map(|value| value["averageDailySales"].to_string())
+        event.data()
     };
-    assert_eq!(data(2.0).unwrap(), "2");
-    assert_eq!(data(1.5).unwrap(), "1.5");
+    assert!(data(2.0).unwrap().contains("\"averageDailySales\":2,"));
+    assert!(data(1.5).unwrap().contains("\"averageDailySales\":1.5,"));
     assert!(data(f64::NAN).is_err());
 }
