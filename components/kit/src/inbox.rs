@@ -131,9 +131,7 @@ impl Inbox {
             return local.outcome.known();
         }
         match self.delivered.get(origin.source) {
-            Some(last) if last.event == origin.event_id && last.sequence >= origin.sequence => {
-                last.outcome.known()
-            }
+            Some(last) if last.event == origin.event_id && last.sequence >= origin.sequence => last.outcome.known(),
             Some(last) if last.sequence >= origin.sequence => Known::Settled,
             _ => Known::No,
         }

@@ -111,9 +111,8 @@ async fn get<T: DeserializeOwned + Default, P: Ports>(ports: &P, key: &str) -> R
 fn parse<T: DeserializeOwned + Default>(key: &str, bytes: Option<&[u8]>) -> Result<T, StoreError> {
     match bytes {
         None => Ok(T::default()),
-        Some(bytes) => {
-            serde_json::from_slice(bytes).map_err(|error| StoreError(format!("the value of {key} is malformed: {error}")))
-        }
+        Some(bytes) => serde_json::from_slice(bytes)
+            .map_err(|error| StoreError(format!("the value of {key} is malformed: {error}"))),
     }
 }
 

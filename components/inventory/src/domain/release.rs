@@ -42,8 +42,7 @@ fn expire(claim: Claim<'_>) -> Result<Option<Change<Stock>>, String> {
             Ok(Some(claim.unchanged().again(returned.version, claim.released(returned))))
         }
         Some(entry) if entry.status == Status::Held => {
-            let (mut stock, returned) =
-                give_back(claim, Some(Place::Reserved), ReleaseReason::ReservationExpired)?;
+            let (mut stock, returned) = give_back(claim, Some(Place::Reserved), ReleaseReason::ReservationExpired)?;
             let fact = claim.released(&returned);
             let entry = Entry { expired: Some(returned), ..entry.then(Status::Expired) };
             stock.orders.insert(claim.order_id.to_owned(), entry);
@@ -53,11 +52,7 @@ fn expire(claim: Claim<'_>) -> Result<Option<Change<Stock>>, String> {
     }
 }
 
-fn give_back(
-    claim: Claim<'_>,
-    from: Option<Place>,
-    reason: ReleaseReason,
-) -> Result<(Stock, Returned), String> {
+fn give_back(claim: Claim<'_>, from: Option<Place>, reason: ReleaseReason) -> Result<(Stock, Returned), String> {
     let mut stock = claim.stock.clone();
     let mut quantity = 0;
     if let (Some(from), Some(entry)) = (from, claim.entry) {

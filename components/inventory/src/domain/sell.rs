@@ -40,8 +40,7 @@ fn sell(claim: Claim<'_>, entry: &Entry, from: Place) -> Result<Change<Stock>, S
     let mut stock = claim.stock.clone();
     stock.counts = stock.counts.moved(from, Place::Sold, entry.quantity)?;
     let low = low::crossed(claim.stock, &stock, claim.input.now());
-    let sold =
-        Sold { version: claim.input.version, free: stock.counts.available, low: low.clone().map(Box::new) };
+    let sold = Sold { version: claim.input.version, free: stock.counts.available, low: low.clone().map(Box::new) };
     let fact = claim.sold(entry.quantity, &sold);
     stock.orders.insert(claim.order_id.to_owned(), Entry { sold: Some(sold), ..entry.then(Status::Sold) });
     let mut change = Change::to(stock).fact(fact);

@@ -38,7 +38,11 @@ fn check_error(subject: &str, data: &str, expected: &str) {
 
 #[test]
 fn errors_say_what_is_wrong() {
-    check_error("inventory.stock.check", r#"{"orderId":"o","sagaId":"s"}"#, "eventData: missing field `quantityRequested`");
+    check_error(
+        "inventory.stock.check",
+        r#"{"orderId":"o","sagaId":"s"}"#,
+        "eventData: missing field `quantityRequested`",
+    );
     check_error(
         "inventory.stock.check",
         r#"{"orderId":"o","sagaId":"s","quantityRequested":"x"}"#,

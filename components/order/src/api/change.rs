@@ -2,9 +2,7 @@
 
 use super::{check_id, find, view};
 use crate::domain::{Order, Ordering};
-use kit::events::order::{
-    CancellationReason, DeliveryMethod, OrderCancelRequested, OrderDeliverRequested, OrderType,
-};
+use kit::events::order::{CancellationReason, DeliveryMethod, OrderCancelRequested, OrderDeliverRequested, OrderType};
 use kit::http::{Problem, Request, Response, read_body};
 use kit::submit::{Answer, Draft, Scope, submit};
 use kit::time::Millis;

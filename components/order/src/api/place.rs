@@ -75,9 +75,7 @@ fn answer(answer: Answer<'_, Order>) -> Response {
         Answer::Refused(refusal, _) => return Problem::refused(refusal).into(),
     };
     match view::of(&order.id, &order) {
-        Some(view) => {
-            Response::json(status, &view).with_header("location", &format!("/api/v1/orders/{}", order.id))
-        }
+        Some(view) => Response::json(status, &view).with_header("location", &format!("/api/v1/orders/{}", order.id)),
         None => Problem::internal("the order was placed and cannot be shown").into(),
     }
 }
@@ -136,9 +134,7 @@ fn checked(mut body: PlaceBody) -> Result<PlaceBody, Problem> {
 }
 
 fn check_address(address: &DeliveryAddress, wrong: &mut Wrong) {
-    for (field, text) in
-        [("street", &address.street), ("city", &address.city), ("postalCode", &address.postal_code)]
-    {
+    for (field, text) in [("street", &address.street), ("city", &address.city), ("postalCode", &address.postal_code)] {
         let fits = !text.trim().is_empty() && text.len() <= MAX_TEXT && !text.chars().any(char::is_control);
         wrong.check(&format!("deliveryAddress.{field}"), fits, format_args!("expected 1 to {MAX_TEXT} bytes of text"));
     }

@@ -20,11 +20,9 @@ pub(super) fn note(order: &Order, meta: &Metadata, event: &Event) -> Decision<Or
         }
         Event::PaymentInitiated(_) => payment(&mut next, &meta.aggregate_id, PaymentStatus::Initiated).is_some(),
         Event::PaymentFailed(failed) => failure(&mut next, &meta.aggregate_id, failed),
-        Event::PaymentSucceeded(succeeded) => {
-            payment(&mut next, &meta.aggregate_id, PaymentStatus::Succeeded)
-                .map(|report| report.transaction_id = Some(succeeded.transaction_id.clone()))
-                .is_some()
-        }
+        Event::PaymentSucceeded(succeeded) => payment(&mut next, &meta.aggregate_id, PaymentStatus::Succeeded)
+            .map(|report| report.transaction_id = Some(succeeded.transaction_id.clone()))
+            .is_some(),
         Event::PaymentRefunded(refund) => payment(&mut next, &refund.original_payment_id, PaymentStatus::Refunded)
             .map(|report| report.refunded_amount = Some(refund.refund_amount))
             .is_some(),

@@ -38,7 +38,8 @@ pub(super) fn created(order: &Order, created: &OrderCreated, facts: &Facts, inpu
     .decide()
 }
 
-/// The saga confirms. A cancelled order stays so, and tells nothing: the saga has heard of the cancellation or will.
+/// The saga confirms. What was confirmed says so again, even where it was cancelled since: a copy of the command gets
+/// a copy of its fact. An order cancelled before stays so and tells nothing: the saga hears of the cancellation.
 pub(super) fn confirm(order: &Order, command: &OrderConfirmRequested, input: Input<'_>) -> Decision<Order> {
     let change = |order: Order| Change::to(order).in_saga(ids::saga(input.id));
     match (order.status, &order.created, &order.confirmed) {
@@ -54,9 +55,7 @@ pub(super) fn confirm(order: &Order, command: &OrderConfirmRequested, input: Inp
             let next = Order { status: Status::Confirmed, confirmed: Some(told), ..order.clone() };
             change(next).fact(Event::OrderConfirmed(fact)).decide()
         }
-        (Status::Confirmed | Status::Delivered, _, Some(told)) => {
-            again(change(order.clone()), told, Event::OrderConfirmed).decide()
-        }
+        (_, _, Some(told)) => again(change(order.clone()), told, Event::OrderConfirmed).decide(),
         (Status::Cancelled, ..) => refuse(order, "order-cancelled", "the order is cancelled"),
         _ => Decision::Reject(format!("order {} was not heard of: handle its order.created first", input.id)),
     }

@@ -36,9 +36,7 @@ pub fn created() -> Event {
 }
 
 pub fn created_for(customer: &str) -> Event {
-    let item = |product: &str| {
-        json!({"productId": product, "artisanId": "a1", "quantity": 2, "unitPrice": 1250, "productName": "Aceite"})
-    };
+    let item = |product: &str| json!({"productId": product, "artisanId": "a1", "quantity": 2, "unitPrice": 1250, "productName": "Aceite"});
     event(
         "order.created",
         &json!({

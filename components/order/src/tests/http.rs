@@ -191,7 +191,10 @@ fn every_wrong_field_is_named() {
         (with("items", json!([{"productId": "p/1", "quantity": 1}])), "items[0].productId"),
         (with("items", json!([{"productId": "p1", "quantity": 0}])), "items[0].quantity"),
         (with("items", json!([{"productId": "p1", "quantity": 1001}])), "items[0].quantity"),
-        (with("items", json!([{"productId": "p1", "quantity": 600}, {"productId": "p1", "quantity": 600}])), "items[0].quantity"),
+        (
+            with("items", json!([{"productId": "p1", "quantity": 600}, {"productId": "p1", "quantity": 600}])),
+            "items[0].quantity",
+        ),
         (with("items", json!([{"productId": "p1", "quantity": 1, "price": 1}])), "items[0].price"),
         (with("orderType", "drone".into()), "orderType"),
         (with("deliveryAddress", address.clone()), "deliveryAddress.street"),
@@ -213,14 +216,18 @@ fn a_customer_cancels() {
     let path = format!("/api/v1/orders/{id}/cancel");
     let (status, body, _) = post(&memory, &path, &json!({}));
     assert_eq!((status, &body["status"]), (200, &"cancelled".into()), "{body}");
-    assert_eq!((&body["cancellation"]["reason"], &body["cancellation"]["cancelledBy"]), (&"customer-request".into(), &"c1".into()));
+    assert_eq!(
+        (&body["cancellation"]["reason"], &body["cancellation"]["cancelledBy"]),
+        (&"customer-request".into(), &"c1".into())
+    );
     let outputs = deliver_published(&memory);
     assert!(matches!(outputs.as_slice(), [Output::Emit(emission)] if emission.event.subject() == "order.cancelled"
         && emission.aggregate_version == Some(2) && emission.saga_id == Some(kit::ids::saga(&id))));
     // Once more: the same order, cancelled as it was.
     let (status, again, _) = post(&memory, &path, &json!({"reason": "artisan-unavailable", "cancelledBy": "ana"}));
     assert_eq!((status, &again["cancellation"]), (200, &body["cancellation"]));
-    let empty = block_on(Order::serve(&memory, Request { method: "POST".into(), target: path.clone(), ..Request::default() }));
+    let empty =
+        block_on(Order::serve(&memory, Request { method: "POST".into(), target: path.clone(), ..Request::default() }));
     assert_eq!(empty.status, 200);
     assert_eq!(post(&memory, &path, &json!({"why": "x"})).1["errors"][0]["field"], "why");
     assert_eq!(post(&memory, &path, &json!({"cancelledBy": "a b"})).1["errors"][0]["field"], "cancelledBy");

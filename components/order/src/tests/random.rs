@@ -74,7 +74,6 @@ proptest! {
             match decide(&order, 1_000, from, event) {
                 Decision::Change(change) => {
                     prop_assert_eq!(&change.state, &order, "after {}", event.subject());
-                    // A cancellation asked for again after the delivery hears of that instead.
                     prop_assert_eq!(told(&change.effects), facts, "after {}", event.subject());
                 }
                 Decision::Ignore => prop_assert!(facts.is_empty(), "{} told {:?}", event.subject(), facts),

@@ -48,7 +48,9 @@ fn an_order_is_placed_confirmed_and_delivered() {
 #[test]
 fn a_later_wish_moves_the_estimated_delivery() {
     let Event::OrderCreated(mut created) = created() else { panic!("no order.created") };
-    for (wish, expected) in [("2026-02-01T00:00:00.000Z", "2026-02-01T00:00:00.000Z"), (TEXT, "2026-01-18T10:30:00.000Z")] {
+    for (wish, expected) in
+        [("2026-02-01T00:00:00.000Z", "2026-02-01T00:00:00.000Z"), (TEXT, "2026-01-18T10:30:00.000Z")]
+    {
         created.requested_delivery_date = Some(wish.to_owned());
         let mut order = order().given(Event::OrderCreated(created.clone()));
         let then = order.when(confirm());
@@ -67,12 +69,19 @@ fn a_command_that_comes_again_tells_the_same_fact() {
     ] {
         let first = order.when(command.clone());
         let ("new", told) = fact(&first.change().effects) else { panic!("{first:?}") };
-        let mut later = order.clone().after(60_000);
+        let mut later = order.after(60_000);
         let again = later.when(command).keeps_the_state();
         assert_eq!(fact(&again.change().effects), ("again", told));
         assert_eq!(again.change().refusal, None);
     }
     order().given(created()).when(created()).is_ignored();
+}
+
+#[test]
+fn a_copy_of_the_confirmation_gets_its_fact_even_after_a_cancellation() {
+    let mut order = order().given(created()).given(confirm()).given(cancel());
+    order.when(confirm()).keeps_the_state().publishes(&["order.confirmed"]);
+    assert_eq!(order.state.status, Status::Cancelled);
 }
 
 #[test]

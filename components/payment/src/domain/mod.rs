@@ -169,10 +169,7 @@ fn call(payment: &Payment, attempt: u32, what: What) -> Call {
 }
 
 fn charge_call(payment: &Payment, attempt: &Attempt) -> Call {
-    let what = What::Charge {
-        amount: attempt.amount,
-        currency: attempt.currency.clone(),
-        method: attempt.method.clone(),
-    };
+    let what =
+        What::Charge { amount: attempt.amount, currency: attempt.currency.clone(), method: attempt.method.clone() };
     call(payment, attempt.number, what)
 }

@@ -16,9 +16,7 @@ pub(super) fn next(step: Step<'_>, command: &PaymentResumeRequested) -> Next {
             Some(call) => (refund.undo.attempt(), call),
             None => return Next::Ignore,
         },
-        (None, Some(attempt)) if step.payment.refund.is_none() => {
-            (attempt.number, charge_call(step.payment, attempt))
-        }
+        (None, Some(attempt)) if step.payment.refund.is_none() => (attempt.number, charge_call(step.payment, attempt)),
         (None, _) => return Next::Ignore,
     };
     if let Some(answer) = step.said(&call).filter(|_| due) {

@@ -94,7 +94,8 @@ fn a_crash_after_the_call_calls_again_under_the_same_key() {
     assert_eq!(shop.state().status(), "charging");
     let outputs = shop.deliver("p", &process("tok_ok", 1));
     assert_eq!(subjects(&outputs), ["payment.initiated", "payment.succeeded"]);
-    let keys: Vec<_> = shop.calls.borrow().iter().map(|call| call.header("idempotency-key").map(str::to_owned)).collect();
+    let keys: Vec<_> =
+        shop.calls.borrow().iter().map(|call| call.header("idempotency-key").map(str::to_owned)).collect();
     assert_eq!(keys.len(), 2);
     assert_eq!(keys[0], keys[1]);
     assert_eq!(shop.ledger(), (5_900, 0, 1));

@@ -55,8 +55,8 @@ struct Outgoing<'a> {
 impl Outgoing<'_> {
     fn add(&mut self, step: &Move) {
         match step {
-            Move::Check => self.to_each_item(Self::check),
-            Move::Sell => self.to_each_item(Self::sell),
+            Move::Check => self.each_item(Self::check),
+            Move::Sell => self.each_item(Self::sell),
             Move::Release { items, reason } => {
                 for item in items.iter().filter_map(|place| self.saga.items.get(*place)) {
                     self.send(item.product.clone(), self.release(item, *reason));
@@ -80,7 +80,7 @@ impl Outgoing<'_> {
         self.effects.push(Effect::For(aggregate_id, event));
     }
 
-    fn to_each_item(&mut self, command: fn(&Self, &Item) -> Event) {
+    fn each_item(&mut self, command: fn(&Self, &Item) -> Event) {
         for item in &self.saga.items {
             self.send(item.product.clone(), command(self, item));
         }

@@ -37,11 +37,9 @@ fn items(order: &OrderCreated) -> Vec<Item> {
     for line in &order.items {
         match items.iter_mut().find(|item| item.product == line.product_id) {
             Some(item) => item.quantity = item.quantity.saturating_add(line.quantity),
-            None => items.push(Item {
-                product: line.product_id.clone(),
-                quantity: line.quantity,
-                stock: Stock::Untouched,
-            }),
+            None => {
+                items.push(Item { product: line.product_id.clone(), quantity: line.quantity, stock: Stock::Untouched })
+            }
         }
     }
     items

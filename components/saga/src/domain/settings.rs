@@ -45,9 +45,7 @@ impl Settings {
                 whole: read("saga_deadline", default.whole),
                 ..default
             },
-            Event::InventoryStockReserved(_) => {
-                Self { payment: read("payment_deadline", default.payment), ..default }
-            }
+            Event::InventoryStockReserved(_) => Self { payment: read("payment_deadline", default.payment), ..default },
             Event::OrderConfirmed(_) | Event::InventoryStockSold(_) => default,
             _ => Self {
                 confirmation: read("confirmation_deadline", default.confirmation),

@@ -42,7 +42,7 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    /// What an event means to this saga; `None` where it names a product that is none of the order's.
+    /// What an event means to this saga; `None` where it means nothing, as with a product that is none of the order's.
     #[must_use]
     pub fn of(saga: &Saga, input: Input<'_>) -> Option<Self> {
         let item = || saga.items.iter().position(|item| item.product == input.meta.aggregate_id);
@@ -53,6 +53,8 @@ impl Trigger {
             Event::OrderDelivered(_) => Some(Self::Delivered),
             Event::InventoryStockReserved(_) => item().map(Self::Reserved),
             Event::InventoryStockUnavailable(_) => item().map(Self::Unavailable),
+            // A reservation that expired by itself confirms nothing: the sale renews it, the release answers for itself.
+            Event::InventoryStockReleased(data) if data.reason == ReleaseReason::ReservationExpired => None,
             Event::InventoryStockReleased(_) => item().map(Self::Released),
             Event::InventoryStockSold(_) => item().map(Self::Sold),
             Event::PaymentSucceeded(_) => Some(Self::Succeeded),

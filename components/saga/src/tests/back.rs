@@ -59,7 +59,10 @@ fn an_unavailable_item_releases_the_others_even_unanswered_ones() {
     .when("p1", released("p1", 2), &[])
     .when(ORDER, cancelled(InventoryUnavailable), &["-compensation"])
     .is(Phase::Failed);
-    assert_eq!(case.saga.items.iter().map(|item| item.stock).collect::<Vec<_>>(), [Stock::Released, Stock::Unavailable]);
+    assert_eq!(
+        case.saga.items.iter().map(|item| item.stock).collect::<Vec<_>>(),
+        [Stock::Released, Stock::Unavailable]
+    );
 }
 
 #[test]
@@ -95,13 +98,17 @@ fn between_two_attempts_there_is_nothing_to_refund() {
 #[test]
 fn the_order_is_told_what_is_undone() {
     let mut case = at(Phase::PaymentProcessing);
-    let event = timeout(SagaStep::PaymentProcessing, case.saga.deadline(SagaStep::PaymentProcessing).unwrap().generation);
+    let event =
+        timeout(SagaStep::PaymentProcessing, case.saga.deadline(SagaStep::PaymentProcessing).unwrap().generation);
     let effects = case.effects(ORDER, &event);
     let cancel = cancel_of(&effects);
     assert_eq!(cancel.reason, PaymentFailed);
     assert_eq!((cancel.refund_required, cancel.refund_amount), (Some(true), Some(5_000)));
     assert_eq!(cancel.cancelled_by.as_deref(), Some("system"));
-    assert_eq!(cancel.compensation_actions.as_deref(), Some(&["stock-released".to_owned(), "payment-refunded".to_owned()][..]));
+    assert_eq!(
+        cancel.compensation_actions.as_deref(),
+        Some(&["stock-released".to_owned(), "payment-refunded".to_owned()][..])
+    );
 }
 
 #[test]
@@ -195,7 +202,9 @@ fn the_whole_sagas_deadline_ends_any_step() {
 #[test]
 fn stale_deadlines_are_of_no_concern() {
     let case = at(Phase::PaymentProcessing);
-    for (step, generation) in [(SagaStep::StockCheck, 1), (SagaStep::PaymentProcessing, 99), (SagaStep::Compensation, 1)] {
+    for (step, generation) in
+        [(SagaStep::StockCheck, 1), (SagaStep::PaymentProcessing, 99), (SagaStep::Compensation, 1)]
+    {
         assert!(matches!(case.decision(ORDER, &timeout(step, generation)), Decision::Ignore), "{step:?}");
     }
 }
@@ -292,4 +301,15 @@ fn releases_say_why() {
     let mut case = at(Phase::Completed);
     let cancelled = cancelled(CancellationReason::ArtisanUnavailable);
     assert_eq!(reasons(&case.effects(ORDER, &cancelled)), [ReleaseReason::OrderCancelled; 2]);
+}
+
+#[test]
+fn a_reservation_that_expired_confirms_no_release() {
+    let mut case = at(Phase::PaymentProcessing);
+    let Event::InventoryStockReleased(mut expired) = released("p1", 2) else { panic!("no release") };
+    expired.reason = kit::events::inventory::ReleaseReason::ReservationExpired;
+    let expired = Event::InventoryStockReleased(expired);
+    assert!(matches!(case.decision("p1", &expired), Decision::Ignore));
+    case.given(ORDER, cancelled(CustomerRequest)).given("p1", expired);
+    assert_eq!(case.saga.items.first().map(|item| item.stock), Some(Stock::ReleaseAsked));
 }

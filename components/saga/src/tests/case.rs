@@ -2,9 +2,7 @@
 
 use crate::domain::{Fulfilment, Saga, Settings};
 use kit::aggregate::{Decider, Decision, Effect, Input};
-use kit::events::inventory::{
-    ReleaseReason, StockReleased, StockReserved, StockSold, StockUnavailable,
-};
+use kit::events::inventory::{ReleaseReason, StockReleased, StockReserved, StockSold, StockUnavailable};
 use kit::events::order::{
     CancellationReason, DeliveryAddress, DeliveryMethod, OrderCancelled, OrderConfirmed, OrderCreated, OrderDelivered,
     OrderItem, OrderType,
@@ -35,11 +33,7 @@ impl Case {
     /// The decision, without taking it.
     pub fn decision(&self, from: &str, event: &Event) -> Decision<Saga> {
         let meta = meta(from, self.sequence, self.now);
-        Fulfilment::decide(
-            &self.saga,
-            &self.settings,
-            Input { id: ORDER, meta: &meta, event, version: self.sequence },
-        )
+        Fulfilment::decide(&self.saga, &self.settings, Input { id: ORDER, meta: &meta, event, version: self.sequence })
     }
 
     /// This event of aggregate `from` comes; what follows.

@@ -112,8 +112,7 @@ impl World {
 
     /// The message at this place arrives, and stays for another time if it is to come twice.
     pub fn arrive(&mut self, place: usize, twice: bool) {
-        let message =
-            if twice { self.waiting[place].clone() } else { self.waiting.remove(place) };
+        let message = if twice { self.waiting[place].clone() } else { self.waiting.remove(place) };
         match &message.event {
             Event::InventoryStockCheck(_) | Event::InventoryStockSell(_) | Event::InventoryStockRelease(_) => {
                 self.inventory(&message);

@@ -76,3 +76,25 @@ impl Drop for Place {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_source_takes_no_more_than_its_share_while_another_is_in_line() {
+        let budget = Budget::new(4, Arc::new(Semaphore::new(1)));
+        for in_use in 0..4 {
+            assert!(budget.take(in_use), "alone it may take all");
+        }
+        let mut other = budget.line_up();
+        assert!((&mut other).now_or_never().is_none());
+        assert!((&mut other).now_or_never().is_none(), "all are taken");
+        budget.give_back(3);
+        assert!(!budget.take(2), "two of four are its share");
+        assert!(budget.take(1));
+        other.await;
+        assert!(budget.take(2), "nobody is in line any more");
+        assert!(!budget.take(3), "and all are taken");
+    }
+}

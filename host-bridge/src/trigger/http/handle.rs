@@ -43,7 +43,8 @@ async fn routed(
     headers::describe(&mut parts, &matched, client, &origin);
     let limits = &component.manifest().limits;
     let exceeded = Arc::new(AtomicBool::new(false));
-    let declared = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let declared =
+        parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|declared| declared > limits.request_body_bytes) {
         return Err(too_large(component));
     }

@@ -120,7 +120,9 @@ mod tests {
 
     #[test]
     fn a_correlation_id_is_kept_or_made() {
-        let id = |given: &str| described("/a", http::Request::get("/a").header(CORRELATION_ID, given))[CORRELATION_ID].clone();
+        let id = |given: &str| {
+            described("/a", http::Request::get("/a").header(CORRELATION_ID, given))[CORRELATION_ID].clone()
+        };
         assert_eq!(id("req-1"), "req-1");
         for hostile in ["", "a b", &"x".repeat(129)] {
             assert_eq!(id(hostile).to_str().unwrap().len(), 36, "{hostile:?}");

@@ -18,7 +18,9 @@ pub enum RouterError {
         why: &'static str,
     },
     /// Two routes match the same paths.
-    #[error("the routes `{first}` ({first_component}) and `{second}` ({second_component}) match the same paths: remove one")]
+    #[error(
+        "the routes `{first}` ({first_component}) and `{second}` ({second_component}) match the same paths: remove one"
+    )]
     Ambiguous {
         /// The earlier.
         first: String,
@@ -80,7 +82,8 @@ impl Router {
     /// Names a malformed route, or two that match the same paths.
     pub fn new(routes: &[Route]) -> Result<Self, RouterError> {
         let public = routes.iter().filter_map(|route| Some((route.pattern.as_deref()?, &route.component)));
-        let mut parsed = public.map(|(text, component)| Pattern::parse(text, component)).collect::<Result<Vec<_>, _>>()?;
+        let mut parsed =
+            public.map(|(text, component)| Pattern::parse(text, component)).collect::<Result<Vec<_>, _>>()?;
         parsed.sort_by(Pattern::by_specificity);
         for (at, first) in parsed.iter().enumerate() {
             if let Some(second) = parsed.iter().skip(at + 1).find(|second| first.covers_same(second)) {
@@ -139,7 +142,11 @@ impl Pattern {
         };
         let longest = self.segments.len().max(other.segments.len()) + 1;
         let ranks = |at| (rank(self.segments.get(at), self.open), rank(other.segments.get(at), other.open));
-        (0..longest).map(ranks).map(|(mine, theirs)| mine.cmp(&theirs)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+        (0..longest)
+            .map(ranks)
+            .map(|(mine, theirs)| mine.cmp(&theirs))
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal)
     }
 
     fn covers_same(&self, other: &Self) -> bool {
