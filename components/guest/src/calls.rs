@@ -3,20 +3,75 @@
 use crate::convert;
 use kit::http::{Request, Response};
 use kit::ports::{CallError, PublishError, Receipt};
+use spin_sdk::wit::wasi::http0_2_0::{outgoing_handler, types};
+use wasi::io::streams::StreamError;
 
-/// Sends a request and waits for the whole answer.
+/// Sends a request and waits for the whole answer, at most as long as the request says.
 pub(crate) async fn call(request: Request) -> Result<Response, CallError> {
-    let sent = spin_sdk::http::send(convert::request_out(request)).await;
-    sent.map(convert::response_in).map_err(|error: spin_sdk::http::SendError| classify(&error.to_string()))
+    let options = types::RequestOptions::new();
+    if let Some(milliseconds) = request.timeout {
+        let nanoseconds = milliseconds.saturating_mul(1_000_000);
+        // A host that cannot keep one of them has its own.
+        let _unsupported = options.set_connect_timeout(Some(nanoseconds));
+        let _unsupported = options.set_first_byte_timeout(Some(nanoseconds));
+    }
+    let (outgoing, body) = convert::request_out(request)?;
+    let sink = outgoing.body().map_err(|()| broken("the request has no body"))?;
+    let answer = outgoing_handler::handle(outgoing, Some(options)).map_err(classify)?;
+    write(sink, &body)?;
+    answer.subscribe().block();
+    let response = answer.get().and_then(Result::ok).ok_or_else(|| broken("the host gave no answer"))?;
+    read(response.map_err(classify)?)
 }
 
-/// The SDK hands the host's error code over as text.
-fn classify(error: &str) -> CallError {
-    let lower = error.to_ascii_lowercase();
-    if lower.contains("timeout") {
+fn broken(why: &str) -> CallError {
+    CallError::Unavailable(why.to_owned())
+}
+
+/// Most bytes one write may carry, by WASI's own rule.
+const CHUNK: usize = 4_096;
+
+fn write(sink: types::OutgoingBody, body: &[u8]) -> Result<(), CallError> {
+    let stream = sink.write().map_err(|()| broken("the request's body cannot be written"))?;
+    for chunk in body.chunks(CHUNK) {
+        if let Err(error) = stream.blocking_write_and_flush(chunk) {
+            // The callee may have answered without reading; the answer tells.
+            return if matches!(error, StreamError::Closed) { Ok(()) } else { Err(broken("the request broke off")) };
+        }
+    }
+    drop(stream);
+    types::OutgoingBody::finish(sink, None).map_err(classify)
+}
+
+/// Bytes asked for at once.
+const READ: u64 = 64 * 1_024;
+
+fn read(response: types::IncomingResponse) -> Result<Response, CallError> {
+    let (status, headers) = (response.status(), convert::headers_in(&response.headers()));
+    let body = response.consume().map_err(|()| broken("the answer has no body"))?;
+    let stream = body.stream().map_err(|()| broken("the answer's body cannot be read"))?;
+    let mut whole = Vec::new();
+    loop {
+        match stream.blocking_read(READ) {
+            Ok(chunk) => whole.extend_from_slice(&chunk),
+            Err(StreamError::Closed) => return Ok(Response { status, headers, body: whole }),
+            Err(StreamError::LastOperationFailed(error)) => return Err(failed(&error.to_debug_string())),
+        }
+    }
+}
+
+fn classify(error: types::ErrorCode) -> CallError {
+    use types::ErrorCode;
+    match error {
+        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => CallError::Denied(error.to_string()),
+        other => failed(&format!("{other:?}")),
+    }
+}
+
+/// By its text: hosts name the many kinds of time-out differently.
+fn failed(error: &str) -> CallError {
+    if error.to_ascii_lowercase().contains("timeout") {
         CallError::Timeout
-    } else if lower.contains("denied") || lower.contains("prohibited") {
-        CallError::Denied(error.to_owned())
     } else {
         CallError::Unavailable(error.to_owned())
     }

@@ -1,15 +1,6 @@
 //! The event types, generated from `wit/` by the build script. Natively and in Wasm they are the same types.
 
-#[expect(
-    missing_docs,
-    clippy::all,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    unsafe_code,
-    unused_qualifications,
-    reason = "generated code"
-)]
+#[expect(missing_docs, clippy::panic, unsafe_code, unused_qualifications, reason = "generated code")]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
 }

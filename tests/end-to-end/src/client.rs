@@ -66,7 +66,7 @@ impl Client {
     /// # Errors
     /// Where no answer came.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Reply> {
-        self.send(Method::POST, path, &[], Some(body.to_string())).await
+        self.send(Method::POST, path, &[], Some(body.to_string().into())).await
     }
 
     /// A `POST` of JSON with an `Idempotency-Key`.
@@ -74,7 +74,7 @@ impl Client {
     /// # Errors
     /// Where no answer came.
     pub async fn post_once(&self, path: &str, key: &str, body: &Value) -> Result<Reply> {
-        self.send(Method::POST, path, &[("idempotency-key", key)], Some(body.to_string())).await
+        self.send(Method::POST, path, &[("idempotency-key", key)], Some(body.to_string().into())).await
     }
 
     /// Any request.
@@ -86,7 +86,7 @@ impl Client {
         method: Method,
         path: &str,
         headers: &[(&str, &str)],
-        body: Option<String>,
+        body: Option<Bytes>,
     ) -> Result<Reply> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         if body.is_some() {
@@ -95,7 +95,7 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(Bytes::from(body.unwrap_or_default())))?;
+        let request = request.body(Full::new(body.unwrap_or_default()))?;
         let response = self.pool.request(request).await.with_context(|| format!("no answer from {path}"))?;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.with_context(|| format!("the answer from {path} broke off"))?.to_bytes();

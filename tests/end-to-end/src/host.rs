@@ -57,6 +57,12 @@ impl Host {
         Client::new(format!("http://{}", self.listen))
     }
 
+    /// The public listener's address.
+    #[must_use]
+    pub fn client_address(&self) -> String {
+        self.listen.to_string()
+    }
+
     /// The admin listener.
     #[must_use]
     pub fn admin(&self) -> Client {
@@ -79,6 +85,18 @@ impl Host {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Runs `a4co` against it, as an operator does; standard output.
+    ///
+    /// # Errors
+    /// Where the command fails; what it said is in the message.
+    pub fn operate(&self, arguments: &[&str]) -> Result<String> {
+        let output =
+            Command::new(artifacts::binary("a4co")).args(arguments).args(["--admin", &self.admin_url()]).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "a4co {arguments:?}: {said}");
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// All it has logged so far.
@@ -146,6 +164,8 @@ fn spawn(settings: &Settings, state: &Path, listen: SocketAddr, admin: SocketAdd
         .args(["--listen", &listen.to_string(), "--admin-listen", &admin.to_string()])
         .arg("--state-dir")
         .arg(state.join("state"))
+        .arg("--cache-dir")
+        .arg(artifacts::workspace().join("target/tmp/compiled"))
         .envs(settings.environment.iter().cloned())
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)

@@ -40,7 +40,8 @@ async fn a_declined_card_cancels_the_order_and_gives_the_stock_back() -> Result<
     assert_eq!(order.text_at("/cancellation/reason"), "payment-failed", "{}", order.text);
     shop.saga_until(&order_id, &["failed"]).await?;
     assert_eq!(shop.stock("prod-cuenco").await?, (1, 0, 0));
-    assert!(shop.money(&order_id).await?.is_even());
+    let money = shop.money(&order_id).await?;
+    assert!(money.is_even(), "{money:?}: {}", shop.http.get(&format!("/api/v1/sagas/{order_id}")).await?.text);
     Ok(())
 }
 
@@ -69,7 +70,8 @@ async fn a_gateway_that_never_answers_is_compensated_after_the_deadline() -> Res
     assert_eq!(order.text_at("/cancellation/reason"), "payment-failed", "{}", order.text);
     shop.saga_until(&order_id, &["failed"]).await?;
     assert_eq!(shop.stock("prod-cuenco").await?, (1, 0, 0));
-    assert!(shop.money(&order_id).await?.is_even());
+    let money = shop.money(&order_id).await?;
+    assert!(money.is_even(), "{money:?}: {}", shop.http.get(&format!("/api/v1/sagas/{order_id}")).await?.text);
     Ok(())
 }
 

@@ -79,7 +79,13 @@ fn a_function_is_short_enough_to_see_whole() {
 #[test]
 fn nothing_is_left_unfinished() {
     // Spelt apart, so that this file does not find itself.
-    let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X:"), concat!("todo", "!("), concat!("unimple", "mented!(")];
+    let marks = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("XX", "X:"),
+        concat!("todo", "!("),
+        concat!("unimple", "mented!("),
+    ];
     let mut found = Vec::new();
     for source in sources(&["rs", "wit", "toml", "sh", "md"]) {
         for (number, line) in source.text.lines().enumerate() {
@@ -95,9 +101,8 @@ fn nothing_is_left_unfinished() {
 fn nothing_is_named_after_nothing() {
     let vague = ["utils", "util", "helpers", "helper", "manager", "common", "misc"];
     let named = rust().into_iter().map(|source| source.path);
-    let named: Vec<_> = named
-        .filter(|path| path.split('/').any(|part| vague.contains(&part.trim_end_matches(".rs"))))
-        .collect();
+    let named: Vec<_> =
+        named.filter(|path| path.split('/').any(|part| vague.contains(&part.trim_end_matches(".rs")))).collect();
     none("these names say nothing", &named);
 }
 

@@ -102,7 +102,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10000))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn no_piece_is_made_or_lost(ops in prop::collection::vec(op(), 1..80)) {

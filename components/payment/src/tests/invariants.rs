@@ -138,7 +138,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(30000))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn the_ledger_agrees_with_the_payment(

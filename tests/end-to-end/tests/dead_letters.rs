@@ -1,0 +1,116 @@
+//! Bad events: each ends in the dead letters with a reason and, where there is one, the path; the process goes on.
+
+use anyhow::Result;
+use bytes::Bytes;
+use end_to_end::{Host, Order, Settings, Shop, eventually};
+use http::Method;
+use serde_json::{Value, json};
+
+/// The id comes from the data: two events of one id would be one event to the bus.
+fn check_event(data: &Value) -> Value {
+    json!({
+        "eventId": format!("event-{data}"), "eventType": "StockCheckRequestedEvent",
+        "aggregateId": "prod-cuenco", "eventVersion": 1, "occurredOn": "2026-01-15T10:30:00.000Z",
+        "eventData": data,
+        "metadata": {
+            "publishedAt": "2026-01-15T10:30:00.000Z", "version": "1.0",
+            "correlationId": "c-1", "causationId": "c-1",
+        },
+    })
+}
+
+fn deep() -> Bytes {
+    let nested = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
+    let event = check_event(&json!({ "orderId": "DEEP", "sagaId": "s", "quantityRequested": 1 }));
+    event.to_string().replace(":\"DEEP\"", &format!(":{nested}")).into()
+}
+
+/// Subject, body, and what the dead letter must say.
+fn mutations() -> Vec<(&'static str, Bytes, &'static str)> {
+    let event = |data: Value| Bytes::from(check_event(&data).to_string());
+    let whole = event(json!({ "orderId": "o", "sagaId": "s", "quantityRequested": 1 }));
+    let mut bad_utf8 = event(json!({ "orderId": "p", "sagaId": "s", "quantityRequested": 1 })).to_vec();
+    if let Some(place) = bad_utf8.windows(3).position(|window| window == b"\"s\"") {
+        bad_utf8[place + 1] = 0xff;
+    }
+    vec![
+        ("inventory.stock.check", event(json!({ "orderId": "o", "sagaId": "s" })), "eventData.quantityRequested"),
+        (
+            "inventory.stock.check",
+            event(json!({ "orderId": "o", "sagaId": "s", "quantityRequested": "x" })),
+            "eventData.quantityRequested",
+        ),
+        (
+            "inventory.stock.check",
+            event(json!({ "orderId": "o", "sagaId": "s", "quantityRequested": -1 })),
+            "eventData.quantityRequested",
+        ),
+        (
+            "inventory.stock.check",
+            event(json!({ "orderId": "o", "sagaId": "s", "quantityRequested": 4_294_967_296_u64 })),
+            "eventData.quantityRequested",
+        ),
+        (
+            "inventory.stock.release",
+            event(json!({ "orderId": "o", "reservationId": "r", "sagaId": "s", "reason": "boredom" })),
+            "eventData.reason",
+        ),
+        ("inventory.stock.check", deep(), "eventData.orderId"),
+        ("inventory.stock.check", Bytes::from(bad_utf8), ""),
+        ("inventory.stock.check", whole.slice(..whole.len() / 2), ""),
+        ("inventory.stock.check", Bytes::from_static(b"{}"), "eventId"),
+    ]
+}
+
+#[tokio::test]
+async fn a_mutated_event_becomes_a_dead_letter_that_names_the_path() -> Result<()> {
+    let host = Host::start(Settings::default()).await?;
+    let (admin, shop) = (host.admin(), Shop::new(host.client()));
+    let mutations = mutations();
+    for (number, (subject, body, path)) in mutations.iter().enumerate() {
+        let sent = admin.send(Method::POST, &format!("/events/{subject}"), &[], Some(body.clone())).await?;
+        assert!(sent.status < 300, "{subject}: {}", sent.text);
+        let letter = eventually(&format!("mutation {number} is a dead letter"), async || {
+            let list = admin.get("/dlq").await.ok()?;
+            let items = list.json["items"].as_array()?.clone();
+            (items.len() == number + 1).then(|| items.first().cloned()).flatten()
+        })
+        .await?;
+        assert_eq!(letter["component"], "inventory");
+        assert_eq!(letter["cause"]["kind"], "undecodable", "{letter}");
+        let told = format!("{} {}", letter["cause"]["path"], letter["cause"]["reason"]);
+        assert!(told.contains(path), "mutation {number}: {told}");
+    }
+    shop.list("prod-cuenco", 1, 3400).await?;
+    let order_id = shop.ordered(&Order::of("prod-cuenco")).await?;
+    shop.until(&order_id, &["confirmed"]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_operator_shows_replays_and_discards_a_dead_letter() -> Result<()> {
+    let host = Host::start(Settings::default()).await?;
+    let admin = host.admin();
+    let body = check_event(&json!({ "orderId": "o", "sagaId": "s", "quantityRequested": "x" }));
+    admin.post("/events/inventory.stock.check", &body).await?;
+    let id = eventually("the dead letter", async || {
+        let list = admin.get("/dlq").await.ok()?;
+        list.json.pointer("/items/0/id").and_then(Value::as_str).map(str::to_owned)
+    })
+    .await?;
+    assert!(host.operate(&["dlq", "list"])?.contains("inventory"));
+    let shown = host.operate(&["dlq", "show", &id])?;
+    assert!(shown.contains("eventData.quantityRequested") && shown.contains("event-"), "{shown}");
+    host.operate(&["dlq", "replay", &id])?;
+    let again = eventually("it died again, as a replay", async || {
+        let list = admin.get("/dlq").await.ok()?;
+        let items = list.json["items"].as_array()?.clone();
+        items.into_iter().find(|item| item["replay"] == 1)
+    })
+    .await?;
+    assert_eq!(again["eventId"], body["eventId"], "the event's own id stays");
+    host.operate(&["dlq", "discard", again["id"].as_str().unwrap_or_default()])?;
+    let list: Value = serde_json::from_str(&host.operate(&["dlq", "list", "--json"])?)?;
+    assert!(!list.to_string().contains(again["id"].as_str().unwrap_or_default()), "{list}");
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! What an operator does with a running host.
+
+use anyhow::Result;
+use end_to_end::{Host, Order, Settings, Shop, eventually};
+use std::process::Command;
+
+#[tokio::test]
+async fn a_clean_restart_goes_on_where_it_stopped() -> Result<()> {
+    let mut host = Host::start(Settings::default()).await?;
+    let shop = Shop::new(host.client());
+    shop.list("prod-cuenco", 3, 3400).await?;
+    let order_id = shop.ordered(&Order::of("prod-cuenco")).await?;
+    host.stop().await?;
+    host.restart().await?;
+    shop.until(&order_id, &["confirmed"]).await?;
+    shop.saga_until(&order_id, &["completed"]).await?;
+    assert_eq!(shop.stock("prod-cuenco").await?, (2, 0, 1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_killed_host_goes_on_where_it_stopped() -> Result<()> {
+    let mut host = Host::start(Settings::default()).await?;
+    let shop = Shop::new(host.client());
+    shop.list("prod-cuenco", 3, 3400).await?;
+    let order_id = shop.ordered(&Order::of("prod-cuenco")).await?;
+    host.kill()?;
+    host.restart().await?;
+    shop.until(&order_id, &["confirmed"]).await?;
+    shop.saga_until(&order_id, &["completed"]).await?;
+    assert_eq!(shop.stock("prod-cuenco").await?, (2, 0, 1));
+    assert_eq!(shop.money(&order_id).await?.charged, [3400]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn metrics_events_and_consumers_can_be_seen() -> Result<()> {
+    let host = Host::start(Settings::default()).await?;
+    let (shop, admin) = (Shop::new(host.client()), host.admin());
+    shop.list("prod-cuenco", 3, 3400).await?;
+    let reply = shop.order(&Order::of("prod-cuenco")).await?;
+    let correlation = reply.headers["x-correlation-id"].to_str()?.to_owned();
+    shop.saga_until(reply.text_at("/orderId"), &["completed"]).await?;
+
+    let metrics = admin.get("/metrics").await?.text;
+    for name in [
+        "microservices_sync_requests_total{source_service=\"order\",target_service=\"inventory\"",
+        "microservices_sync_request_duration_seconds_bucket",
+        "microservices_events_published_total{service=\"saga\",event_type=\"OrderConfirmRequestedEvent\"",
+        "microservices_events_processed_total{service=\"inventory\"",
+        "microservices_event_processing_duration_seconds_bucket",
+        "a4co_invocations_total",
+        "a4co_queue_depth",
+        "a4co_store_bytes",
+    ] {
+        assert!(metrics.contains(name), "{name} is missing in\n{metrics}");
+    }
+    let shown = host.operate(&["events", "show", &correlation])?;
+    for subject in ["order.created", "inventory.stock.reserved", "payment.succeeded", "order.confirmed"] {
+        assert!(shown.contains(subject), "{subject} is missing in\n{shown}");
+    }
+    let consumers = host.operate(&["consumers", "list"])?;
+    assert!(consumers.contains("inventory") && consumers.contains("INVENTORY"), "{consumers}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_paused_consumer_gets_nothing_until_it_is_resumed() -> Result<()> {
+    let host = Host::start(Settings::default()).await?;
+    let shop = Shop::new(host.client());
+    shop.list("prod-cuenco", 3, 3400).await?;
+    host.operate(&["consumers", "pause", "saga"])?;
+    let order_id = shop.ordered(&Order::of("prod-cuenco")).await?;
+    let depth = eventually("the saga's backlog shows", async || {
+        let list = host.admin().get("/consumers").await.ok()?;
+        let items = list.json["items"].as_array()?.clone();
+        let orders = items.into_iter().find(|it| it["component"] == "saga" && it["stream"] == "ORDERS")?;
+        orders["pending"].as_u64().filter(|pending| *pending > 0)
+    })
+    .await?;
+    assert_eq!(depth, 1);
+    assert_eq!(shop.http.get(&format!("/api/v1/orders/{order_id}")).await?.text_at("/status"), "pending");
+    host.operate(&["consumers", "resume", "saga"])?;
+    shop.until(&order_id, &["confirmed"]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_backup_of_a_running_host_restores_to_the_same_state() -> Result<()> {
+    let mut host = Host::start(Settings::default()).await?;
+    let shop = Shop::new(host.client());
+    shop.list("prod-cuenco", 3, 3400).await?;
+    let order_id = shop.ordered(&Order::of("prod-cuenco")).await?;
+    shop.saga_until(&order_id, &["completed"]).await?;
+    let backup = host.state_dir().join("backup.db");
+    host.operate(&["backup", &backup.to_string_lossy()])?;
+
+    // What happens after the backup is not in it.
+    let later = shop.ordered(&Order::of("prod-cuenco")).await?;
+    shop.saga_until(&later, &["completed"]).await?;
+    host.stop().await?;
+    let state = host.state_dir().join("state");
+    std::fs::remove_dir_all(&state)?;
+    let restored = Command::new(artifacts::binary("a4co"))
+        .args(["restore", &backup.to_string_lossy(), "--state-dir", &state.to_string_lossy()])
+        .output()?;
+    assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+    host.restart().await?;
+    assert_eq!(shop.until(&order_id, &["confirmed"]).await?.status, 200);
+    assert_eq!(shop.http.get(&format!("/api/v1/orders/{later}")).await?.status, 404);
+    assert_eq!(shop.stock("prod-cuenco").await?, (2, 0, 1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_state_directory_has_one_owner_and_a_port_one_listener() -> Result<()> {
+    let host = Host::start(Settings::default()).await?;
+    let start = |listen: &str| {
+        Command::new(artifacts::binary("a4co"))
+            .args(["up", "--admin-listen", "127.0.0.1:0", "--listen", listen, "--manifest"])
+            .arg(artifacts::marketplace())
+            .arg("--state-dir")
+            .arg(host.state_dir().join("state"))
+            .output()
+    };
+    let second = start("127.0.0.1:0")?;
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(!second.status.success() && said.contains(&host.pid().to_string()), "{said}");
+    let taken = host.client_address();
+    let second = start(&taken)?;
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(!second.status.success() && said.contains("--listen"), "{said}");
+    Ok(())
+}
