@@ -1,7 +1,7 @@
 //! Time as a port: the only place of the host that reads a clock.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Milliseconds since the Unix epoch, UTC.

@@ -132,8 +132,7 @@ impl Envelope {
     /// # Errors
     /// Names what is missing or malformed, with serde's line and column.
     pub fn parse(body: &[u8]) -> Result<Self, EnvelopeError> {
-        let wire: WireEnvelope<'_> =
-            serde_json::from_slice(body).map_err(|error| EnvelopeError(error.to_string()))?;
+        let wire: WireEnvelope<'_> = serde_json::from_slice(body).map_err(|error| EnvelopeError(error.to_string()))?;
         let text = wire.event_data.get();
         let start = text.as_ptr() as usize - body.as_ptr() as usize;
         Ok(Self {

@@ -23,12 +23,16 @@ use anyhow::Context as _;
 use listeners::Listeners;
 use operations::Running;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// How long what runs may take to end at shutdown.
 const DRAIN: Duration = Duration::from_secs(20);
+/// Environment variable with the path of a file in which the store notes how far it has come, for tests of crashes and
+/// for diagnosis: see the store's `vitals`.
+const VITALS: &str = "A4CO_VITALS";
 /// What an answer to a client guarantees, in words.
 const DURABILITY: &str = "an answer is on disk before it is sent (SQLite WAL, synchronous=FULL)";
 
@@ -56,9 +60,14 @@ pub async fn run(application: Application, options: UpOptions) -> anyhow::Result
 impl State {
     fn open(application: &Application, options: &UpOptions) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let store = Store::open(&options.state_dir, StoreOptions::new(clock.clone(), application.streams.clone()))?;
+        let mut store_options = StoreOptions::new(clock.clone(), application.streams.clone());
+        store_options.vitals = std::env::var_os(VITALS).map(PathBuf::from);
+        let metrics = Arc::new(Metrics::new());
+        let counted = metrics.clone();
+        store_options.flushed = Some(Arc::new(move |took, changes| counted.flushed(took, changes)));
+        let store = Store::open(&options.state_dir, store_options)?;
         let bus: Arc<dyn EventBus> = Arc::new(EmbeddedBus::new(store.clone()));
-        Ok(Self { store, bus, clock, metrics: Arc::new(Metrics::new()) })
+        Ok(Self { store, bus, clock, metrics })
     }
 
     fn services(&self) -> Services {
@@ -79,13 +88,12 @@ async fn serve_all(
     state: &State,
 ) -> anyhow::Result<()> {
     let progress = progress::Compiling::new(options.quiet);
-    let cache = options.state_dir.join("cache");
-    let app = App::load(application, state.services(), &cache, |step| progress.show(step)).await?;
+    let app = App::load(application, state.services(), &options.cache_dir, |step| progress.show(step)).await?;
     let mut trigger = start_deliveries(application, state, &app).await?;
     let timers = tokio::spawn(fire_timers(state.bus.clone(), state.clock.clone(), trigger.behind()));
 
     let stopping = CancellationToken::new();
-    let running = Arc::new(Running::new(state.store.clone(), trigger.switch(), cache));
+    let running = Arc::new(Running::new(state.store.clone(), trigger.switch(), options.cache_dir.clone()));
     let admin = admin::router(Admin {
         bus: state.bus.clone(),
         durability: state.store.clone() as Arc<dyn Durability>,
@@ -102,7 +110,8 @@ async fn serve_all(
 
     running.set_ready(true);
     if !options.quiet {
-        let place = screen::Place { listen, admin: admin_listen, state_dir: &options.state_dir, durability: DURABILITY };
+        let place =
+            screen::Place { listen, admin: admin_listen, state_dir: &options.state_dir, durability: DURABILITY };
         // A closed standard output is no reason to stop serving.
         let _closed = std::io::stdout().write_all(screen::render(application, place).as_bytes());
     }
@@ -120,11 +129,7 @@ async fn serve_all(
     outcome
 }
 
-async fn start_deliveries(
-    application: &Application,
-    state: &State,
-    app: &Arc<App>,
-) -> anyhow::Result<EventTrigger> {
+async fn start_deliveries(application: &Application, state: &State, app: &Arc<App>) -> anyhow::Result<EventTrigger> {
     let mut subscribers = Vec::new();
     for component in &application.components {
         let digest = app.component(&component.id).map(|loaded| loaded.digest());

@@ -1,11 +1,13 @@
 //! Real components through the engine and the HTTP trigger: what they are given, what they are refused, what a broken
 //! one costs.
 
+#![allow(clippy::unwrap_used, reason = "for tests")]
+
 mod support;
 
+use a4co_host::dispatch::Dispatch;
 use a4co_host::dispatch::{Effect, Verdict};
 use a4co_host::engine::LoadError;
-use a4co_host::dispatch::Dispatch;
 use a4co_host::manifest::Limits;
 use http::Request;
 use http_body_util::Full;
@@ -118,7 +120,9 @@ async fn a_component_publishes_what_it_may() {
     let (_, answer) = served.post("/echo/publish?yard.opened", event.clone()).await;
     assert_eq!(answer, r#"200 {"stream":"YARD","source":"echo/YARD#1","sequence":1,"duplicate":false}"#);
     assert_eq!(served.bus.events.lock()[0].body, event);
-    for (subject, body, expected) in [("shop.opened", event, "403"), ("yard.opened", "{}".into(), "422"), ("yard.", "{}".into(), "422")] {
+    for (subject, body, expected) in
+        [("shop.opened", event, "403"), ("yard.opened", "{}".into(), "422"), ("yard.", "{}".into(), "422")]
+    {
         let (_, answer) = served.post(&format!("/echo/publish?{subject}"), body).await;
         assert!(answer.starts_with(expected), "{subject}: {answer}");
     }
@@ -173,8 +177,12 @@ async fn what_the_host_has_not_is_named_at_load() {
     broken.allowed_outbound_hosts = vec!["example.com".into()];
     let error = Served::try_start(vec![broken], Memory::flushed()).await.err().unwrap();
     assert!(matches!(&error, LoadError::Allow { .. }) && error.to_string().contains("example.com"), "{error}");
-    let error = Served::try_start(vec![component("greedy", "greedy")], Memory::flushed()).await.err().unwrap().to_string();
-    assert!(error.starts_with("component `greedy` imports `fermyon:spin/sqlite@2.0.0`, which this host does not"), "{error}");
+    let error =
+        Served::try_start(vec![component("greedy", "greedy")], Memory::flushed()).await.err().unwrap().to_string();
+    assert!(
+        error.starts_with("component `greedy` imports `fermyon:spin/sqlite@2.0.0`, which this host does not"),
+        "{error}"
+    );
     let mut missing = component("echo", "echo");
     missing.source = "absent.wasm".into();
     let error = Served::try_start(vec![missing], Memory::flushed()).await.err().unwrap().to_string();

@@ -143,6 +143,10 @@ pub fn parse<S: State>(bytes: &[u8]) -> Result<Stored<S>, String> {
     struct Format {
         format: u32,
     }
+    // `format` is written first, so the usual case is known without reading the value twice.
+    if bytes.starts_with(format!("{{\"format\":{},", S::FORMAT).as_bytes()) {
+        return serde_json::from_slice(bytes).map_err(|error| error.to_string());
+    }
     let Format { format } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if format == S::FORMAT {
         return serde_json::from_slice(bytes).map_err(|error| error.to_string());

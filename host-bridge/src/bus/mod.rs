@@ -167,7 +167,9 @@ pub enum BusError {
     #[error("no stream takes the subject `{0}`: add it to a stream under [application.tool.events.streams]")]
     NoStream(String),
     /// The stream is at its limit and holds only events that a subscriber still needs. Nothing was stored.
-    #[error("stream {0} is full and its oldest events are not consumed yet: raise its limit or let its consumers catch up")]
+    #[error(
+        "stream {0} is full and its oldest events are not consumed yet: raise its limit or let its consumers catch up"
+    )]
     StreamFull(String),
     /// No such consumer, dead letter or stream.
     #[error("there is no {0}")]

@@ -17,10 +17,11 @@ impl Callees for App {
     ) -> BoxFuture<'a, Result<Response<WasiBody>, Error>> {
         Box::pin(async move {
             let component = self.component(callee).ok_or(Error::DestinationNotFound)?;
-            let invocation = match caller.nested(Arc::clone(component.id()), component.manifest().limits.request_timeout) {
-                Ok(invocation) => invocation,
-                Err(error) => return Ok(refuse(&caller, &error)),
-            };
+            let invocation =
+                match caller.nested(Arc::clone(component.id()), component.manifest().limits.request_timeout) {
+                    Ok(invocation) => invocation,
+                    Err(error) => return Ok(refuse(&caller, &error)),
+                };
             describe(&mut request, caller.origin());
             match self.http(component, request, invocation).await {
                 Ok(response) => Ok(response),

@@ -51,7 +51,12 @@ impl Publisher {
         match self.tried(invocation, request).await {
             Ok(response) => response,
             Err(problem) => {
-                tracing::warn!(component = &*self.component, status = problem.status.as_u16(), "publish refused: {}", problem.detail);
+                tracing::warn!(
+                    component = &*self.component,
+                    status = problem.status.as_u16(),
+                    "publish refused: {}",
+                    problem.detail
+                );
                 problem.into_response()
             }
         }

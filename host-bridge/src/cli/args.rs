@@ -73,9 +73,12 @@ pub(super) struct UpArgs {
     /// Where operators are served: health, metrics, events, dead letters
     #[arg(long, default_value = "127.0.0.1:3001")]
     pub(super) admin_listen: SocketAddr,
-    /// Where state, events and compiled code are kept
+    /// Where state and events are kept, and compiled code unless --cache-dir says otherwise
     #[arg(long, default_value = ".a4co")]
     pub(super) state_dir: PathBuf,
+    /// Where compiled code is kept; it is native code, so let nobody else write there [default: STATE_DIR/cache]
+    #[arg(long)]
+    pub(super) cache_dir: Option<PathBuf>,
     /// How log lines look
     #[arg(long, value_enum, default_value_t)]
     pub(super) log_format: LogFormat,

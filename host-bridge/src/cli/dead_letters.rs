@@ -69,7 +69,11 @@ pub(super) fn list(answer: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
         return Ok(writeln!(out, "no dead letters")?);
     }
     let row = |letter: &Value| {
-        ["/id", "/diedAt", "/component", "/subject", "/cause/kind", "/cause/reason"].map(|at| text(letter, at))
+        let [id, died, component, subject, kind, place, reason] =
+            ["/id", "/diedAt", "/component", "/subject", "/cause/kind", "/cause/path", "/cause/reason"]
+                .map(|at| text(letter, at));
+        let reason = if place == "-" { reason } else { format!("{place}: {reason}") };
+        [id, died, component, subject, kind, reason]
     };
     let rows: Vec<_> = letters.iter().map(row).collect();
     table::write(out, ["ID", "DIED", "COMPONENT", "SUBJECT", "KIND", "REASON"], &rows)?;

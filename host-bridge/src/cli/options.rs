@@ -48,6 +48,8 @@ pub struct UpOptions {
     pub admin_listen: SocketAddr,
     /// Where state is kept; need not exist yet.
     pub state_dir: PathBuf,
+    /// Where compiled code is kept; need not exist yet.
+    pub cache_dir: PathBuf,
     /// How log lines look.
     pub log_format: LogFormat,
     /// No progress and no screen.
@@ -117,6 +119,7 @@ impl UpOptions {
             build: args.build,
             listen: args.listen,
             admin_listen: args.admin_listen,
+            cache_dir: args.cache_dir.unwrap_or_else(|| args.state_dir.join("cache")),
             state_dir: args.state_dir,
             log_format: args.log_format,
             quiet: args.quiet,

@@ -15,7 +15,7 @@ const WASM_STACK_BYTES: usize = 512 << 10;
 /// Bytes of a fiber's stack: the guest's and, on top of it, the host functions it calls.
 const FIBER_STACK_BYTES: usize = 2 << 20;
 /// Bytes of a freed memory that stay resident, so that the next instance finds its pages there.
-const KEEP_RESIDENT_BYTES: usize = 2 << 20;
+const KEEP_RESIDENT_BYTES: usize = 512 << 10;
 /// Bytes of a freed stack that stay resident.
 const STACK_KEEP_BYTES: usize = 32 << 10;
 /// Freed slots whose memory goes back to the system together: one system call, one interruption of the other cores.

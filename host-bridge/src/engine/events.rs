@@ -63,7 +63,8 @@ impl Dispatch for WasmDispatch {
         };
         async move {
             let handled = AssertUnwindSafe(loaded.handle_event(&delivery)).catch_unwind().await;
-            handled.unwrap_or_else(|_| Verdict::Broken { reason: "the host panicked while the event was handled".into() })
+            handled
+                .unwrap_or_else(|_| Verdict::Broken { reason: "the host panicked while the event was handled".into() })
         }
         .boxed()
     }

@@ -4,18 +4,19 @@ use super::cache::{CodeCache, Digest256};
 use super::component::{Linked, Loaded};
 use super::config::{EngineOptions, Ticker};
 use super::events::{Handler, WasmDispatch};
+use super::load_error::LoadError;
 use super::permits::{Permits, PoolSize};
 use super::{Failure, Invocation, Services};
 use crate::calls::{self, Callees};
-use crate::host::outgoing::{AllowError, AllowList, Connections, Outgoing};
+use crate::host::outgoing::{AllowList, Connections, Outgoing};
 use crate::host::{self, Guest, HostState};
 use crate::manifest::{Application, Component};
 use crate::observe::Cause;
-use crate::trigger::http::{Router, RouterError};
+use crate::trigger::http::Router;
 use http::{Request, Response};
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -27,64 +28,6 @@ use wasmtime_wasi_http::handler::ProxyPre;
 
 /// How often idle instances are looked through.
 const TRIM_EVERY: Duration = Duration::from_secs(5);
-
-/// Why an application cannot run.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// A `.wasm` file cannot be read.
-    #[error("component `{component}`: {} cannot be read: {source}; build it first, `a4co up --build` does", path.display())]
-    Read {
-        /// The component.
-        component: String,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A `.wasm` file is no component.
-    #[error("component `{component}`: {} is no WebAssembly component: {reason}", path.display())]
-    Compile {
-        /// The component.
-        component: String,
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// It wants something the host has not.
-    #[error("component `{component}` imports {import}, which this host does not offer")]
-    Import {
-        /// The component.
-        component: String,
-        /// The interface.
-        import: String,
-    },
-    /// Its exports cannot be used.
-    #[error("component `{component}`: {reason}")]
-    Export {
-        /// The component.
-        component: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// `allowed_outbound_hosts` is malformed.
-    #[error("component `{component}`: {source}")]
-    Allow {
-        /// The component.
-        component: String,
-        /// The entry.
-        source: AllowError,
-    },
-    /// Routes contradict each other.
-    #[error(transparent)]
-    Routes(#[from] RouterError),
-    /// A component is called as the publish endpoint is.
-    #[error("a component may not be called `{}`: http://{}.spin.internal publishes events", calls::EVENTS_HOST, calls::EVENTS_HOST)]
-    ReservedId,
-    /// The machine does not give what the engine needs.
-    #[error("the engine cannot start: {0}")]
-    Engine(String),
-}
 
 /// A component became ready.
 #[derive(Debug, Clone, Copy)]
@@ -228,8 +171,12 @@ fn read_all(application: &Application) -> Result<Vec<(Component, Vec<u8>)>, Load
 
 /// Whether a component names a 0.3 interface: import and export names are plain text in the binary.
 fn speaks_wasi_0_3(wasm: &[u8]) -> bool {
-    wasm.windows(20).any(|window| window.starts_with(b"wasi:") && window.windows(5).any(|part| part == b"@0.3."))
-        || wasm.windows(23).any(|window| window == b"wasi:http/handler@0.3.0")
+    let names = wasm.windows(5).enumerate().filter(|(_, window)| *window == b"wasi:").map(|(at, _)| at);
+    let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b":/-@.".contains(byte);
+    names.filter_map(|at| wasm.get(at..)).any(|rest| {
+        let length = rest.iter().take_while(|byte| in_name(byte)).count();
+        rest.get(..length).is_some_and(|name| name.windows(5).any(|part| part == b"@0.3."))
+    })
 }
 
 async fn compile_all(
@@ -276,7 +223,7 @@ fn link(linker: &Linker<HostState>, ready: Ready) -> Result<(Component, AllowLis
         .instantiate_pre(&compiled)
         .map_err(|error| LoadError::Import { component: id(), import: missing_import(&error) })?;
     let handler = Handler::find(&wasm, &compiled, &component)
-        .map_err(|error| LoadError::Export { component: id(), reason: error.to_string() })?;
+        .map_err(|error| LoadError::Export { component: id(), reason: format!("{error:#}") })?;
     let allowed = AllowList::new(&component.allowed_outbound_hosts)
         .map_err(|source| LoadError::Allow { component: id(), source })?;
     let linked = Linked { digest, http: http_handler(&pre), pre, handler };
@@ -296,4 +243,15 @@ fn http_handler(pre: &InstancePre<HostState>) -> Option<ProxyPre<HostState>> {
 fn missing_import(error: &wasmtime::Error) -> String {
     let text = format!("{error:#}");
     text.split('`').nth(1).map_or_else(|| text.clone(), |name| format!("`{name}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::speaks_wasi_0_3;
+
+    #[test]
+    fn a_0_3_interface_is_found_by_its_name() {
+        assert!(speaks_wasi_0_3(b"\0\x17wasi:http/handler@0.3.0\x05"));
+        assert!(!speaks_wasi_0_3(b"\0\x20wasi:http/incoming-handler@0.2.0 and a text with @0.3.0"));
+    }
 }

@@ -9,6 +9,7 @@ mod http;
 mod instance;
 mod invocation;
 mod load;
+mod load_error;
 mod permits;
 mod pool;
 
@@ -17,7 +18,8 @@ pub use config::{EngineOptions, Ticker};
 pub use events::WasmDispatch;
 pub use failure::Failure;
 pub use invocation::{Invocation, MAX_CALL_DEPTH, NestError, Origin};
-pub use load::{App, LoadError, Progress};
+pub use load::{App, Progress};
+pub use load_error::LoadError;
 
 use crate::bus::EventBus;
 use crate::clock::Clock;

@@ -132,7 +132,6 @@ impl KeyValueView<'_> {
         self.invocation.observe(self.access.durability.latest());
         Ok(page.map(|page| (page.keys, page.cursor)))
     }
-
 }
 
 /// Notes what a read entry depends on.
@@ -149,11 +148,7 @@ impl store::Host for KeyValueView<'_> {
 }
 
 impl store::HostBucket for KeyValueView<'_> {
-    async fn get(
-        &mut self,
-        bucket: Resource<Bucket>,
-        key: String,
-    ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
+    async fn get(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
         Ok(self.read(&bucket, &key).await?.map(|value| value.map(Vec::from)).map_err(failed))
     }
 

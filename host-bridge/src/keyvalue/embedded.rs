@@ -98,7 +98,8 @@ fn check(key: &str, value: Option<&Bytes>) -> Result<(), KeyValueError> {
 fn sum(key: &str, current: Option<&[u8]>, delta: i64) -> Result<i64, KeyValueError> {
     let text = current.map_or(Ok("0"), std::str::from_utf8).ok();
     let number: Option<i64> = text.and_then(|text| text.parse().ok());
-    let number = number.ok_or_else(|| KeyValueError::NotANumber(format!("the value of `{key}` is no decimal integer")))?;
+    let number =
+        number.ok_or_else(|| KeyValueError::NotANumber(format!("the value of `{key}` is no decimal integer")))?;
     let overflow = || KeyValueError::NotANumber(format!("the value of `{key}` would overflow"));
     number.checked_add(delta).ok_or_else(overflow)
 }

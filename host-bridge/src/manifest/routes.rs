@@ -37,13 +37,13 @@ fn read_one(fields: &Fields<'_>, components: &[&str], taken: &mut BTreeMap<Strin
     let component = read_component(fields, components);
     let pattern = read_route(&fields.require("route", "route = \"/path\" or route = { private = true }")?)?;
     let component = component?;
-    if let (Some(pattern), Some(node)) = (&pattern, fields.get("route")) {
-        if let Some(other) = taken.insert(shape(pattern), component.clone()) {
-            node.value_fault(
-                format!("`{pattern}` is taken already, by component `{other}`"),
-                "give each route to one component",
-            );
-        }
+    if let (Some(pattern), Some(node)) = (&pattern, fields.get("route"))
+        && let Some(other) = taken.insert(shape(pattern), component.clone())
+    {
+        node.value_fault(
+            format!("`{pattern}` is taken already, by component `{other}`"),
+            "give each route to one component",
+        );
     }
     Some(Route { pattern, component })
 }

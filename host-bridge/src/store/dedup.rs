@@ -35,11 +35,10 @@ impl Window {
 
     fn turn(&mut self, now: Millis) {
         let full = self.generations.back().is_none_or(|newest| newest.len() >= GENERATION_IDS);
-        let age = now.0.saturating_sub(self.begun);
-        if age >= GENERATION_MS * GENERATIONS as u64 {
-            self.generations.clear();
-        }
-        if full || age >= GENERATION_MS || self.generations.is_empty() {
+        let passed = now.0.saturating_sub(self.begun) / GENERATION_MS;
+        // Every generation that went by counts, those in which nothing was published too.
+        let turns = usize::try_from(passed).unwrap_or(GENERATIONS).clamp(usize::from(full), GENERATIONS);
+        for _ in 0..turns {
             self.generations.push_back(HashMap::new());
             self.begun = now.0;
         }

@@ -149,6 +149,7 @@ fn load_replays(connection: &Connection, position: &mut Position) -> rusqlite::R
 fn count_unread(connection: &Connection, stream: &Stream, position: &mut Position) -> rusqlite::Result<u64> {
     let backlog = stream.last.saturating_sub(position.cursor);
     if backlog == 0 || backlog > COUNTED_BACKLOG {
+        position.counted_from = stream.last;
         return Ok(backlog);
     }
     let sql = format!("SELECT subject, sequence FROM events_{} WHERE sequence>?1", stream.id);

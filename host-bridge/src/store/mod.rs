@@ -26,10 +26,11 @@ mod tests;
 mod timers;
 mod upkeep;
 mod values;
+mod vitals;
 mod writer;
 
-pub(crate) use batch::{LetterChange, ReplayChange};
 pub use backup::restore;
+pub(crate) use batch::{LetterChange, ReplayChange};
 pub use error::StoreError;
 pub use faults::{CommitFailed, Faults};
 pub(crate) use hash::correlation as correlation_fingerprint;
@@ -48,7 +49,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::{broadcast, oneshot};
+use vitals::Vitals;
 
 /// The database's name in the state directory.
 pub const DATABASE: &str = "a4co.db";
@@ -68,13 +71,18 @@ pub struct StoreOptions {
     pub event_cache_bytes: usize,
     /// What a test breaks.
     pub faults: Arc<Faults>,
+    /// A file that shows, even after a crash, how far the store had come: for tests and diagnosis.
+    pub vitals: Option<PathBuf>,
+    /// Is told of every flush: how long it took, and how many changes it carried.
+    pub flushed: Option<Arc<dyn Fn(Duration, u64) + Send + Sync>>,
 }
 
 impl StoreOptions {
-    /// The defaults: 32 MiB of values, 32 MiB of events, no faults.
+    /// The defaults: 32 MiB of values, 32 MiB of events, no faults, no vitals, nobody told.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, streams: Vec<StreamConfig>) -> Self {
-        Self { clock, streams, value_cache_bytes: 32 << 20, event_cache_bytes: 32 << 20, faults: Arc::default() }
+        let (value_cache_bytes, event_cache_bytes) = (32 << 20, 32 << 20);
+        Self { clock, streams, value_cache_bytes, event_cache_bytes, faults: Arc::default(), vitals: None, flushed: None }
     }
 }
 
@@ -90,6 +98,8 @@ struct Inner {
     file: PathBuf,
     clock: Arc<dyn Clock>,
     faults: Arc<Faults>,
+    vitals: Option<Vitals>,
+    flushed: Option<Arc<dyn Fn(Duration, u64) + Send + Sync>>,
     state: Mutex<State>,
     /// Tells the writer that there is work.
     work: Condvar,
@@ -101,6 +111,14 @@ struct Inner {
     changes: AtomicU64,
     /// One administrative change at a time: it reads from disk what it then changes.
     admin: tokio::sync::Mutex<()>,
+}
+
+impl Inner {
+    fn note_vitals(&self, state: &State) {
+        if let Some(vitals) = &self.vitals {
+            vitals.note(state);
+        }
+    }
 }
 
 impl Store {
@@ -128,6 +146,8 @@ impl Store {
             file,
             clock: options.clock,
             faults: options.faults,
+            flushed: options.flushed,
+            vitals: options.vitals.as_deref().map(Vitals::create).transpose()?,
             state: Mutex::new(state),
             work: Condvar::new(),
             waiters: Mutex::default(),
@@ -173,6 +193,7 @@ impl Store {
     pub(crate) fn change<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.inner.state.lock();
         let result = act(&mut state);
+        self.inner.note_vitals(&state);
         self.wake_writer(state);
         result
     }

@@ -49,8 +49,9 @@ pub(crate) struct Position {
     pub wake: Arc<Notify>,
     /// The stream's end when the process started: until it is settled, the backlog is not drained.
     pub backlog_end: u64,
-    /// Matching events after the cursor. Of those up to `counted_from`, all count as matching.
+    /// Matching events after the cursor; of those up to `counted_from`, all count as matching.
     pub unread: u64,
+    pub counted_from: u64,
     matches: FxHashMap<Subject, Option<u64>>,
 }
 
@@ -111,6 +112,7 @@ impl Position {
             wake: Arc::new(Notify::new()),
             backlog_end: 0,
             unread: 0,
+            counted_from: 0,
             matches: FxHashMap::default(),
         }
     }
@@ -228,6 +230,10 @@ impl Position {
                 break;
             }
         }
+        if self.cursor == stream.last {
+            // Deleted events were counted too, and never passed.
+            self.unread = 0;
+        }
         if taken.is_empty() {
             self.waiting = true;
             return Step::Wait;
@@ -239,10 +245,13 @@ impl Position {
     fn pass(&mut self, sequence: u64, event: &Arc<Event>, published_at: Millis, taken: &mut Vec<Message>) {
         self.cursor = sequence;
         self.moved = true;
-        if !self.wants(&event.subject, sequence) {
+        let wanted = self.wants(&event.subject, sequence);
+        if wanted || sequence <= self.counted_from {
+            self.unread = self.unread.saturating_sub(1);
+        }
+        if !wanted {
             return;
         }
-        self.unread = self.unread.saturating_sub(1);
         self.outstanding.insert(sequence, Pending { published_at: published_at.0, ..Pending::default() });
         taken.push(message(sequence, event, &Pending::default(), 0));
     }
@@ -324,5 +333,36 @@ fn message(sequence: u64, event: &Arc<Event>, pending: &Pending, replay: u32) ->
         unanswered: pending.unanswered,
         not_before: (pending.not_before > 0).then_some(Millis(pending.not_before)),
         replay,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::StreamConfig;
+    use crate::event::Headers;
+
+    fn row(sequence: u64, subject: &str) -> LogRow {
+        let event = Event::new(Subject::new(subject).unwrap(), bytes::Bytes::new(), Headers::default());
+        LogRow { sequence, published_at: Millis(1), event: Arc::new(event) }
+    }
+
+    #[test]
+    fn a_backlog_counts_down_to_nothing_over_events_it_does_not_want() {
+        let subjects = vec![SubjectPattern::new("order.>").unwrap()];
+        let config = StreamConfig { name: "ORDERS".into(), subjects, max_age: None, max_messages: None };
+        let mut stream = Stream::new(1, config, 1);
+        stream.last = 4;
+        let filters = vec![(SubjectPattern::new("order.paid").unwrap(), Start::All)];
+        let mut position = Position::new(1, "one", 0);
+        position.start(&ConsumerConfig { component: "one".into(), stream: "ORDERS".into(), filters }, 1, 4);
+        (position.unread, position.counted_from) = (4, 4);
+        // The third was deleted meanwhile.
+        let rows = [row(1, "order.created"), row(2, "order.paid"), row(4, "order.created")];
+        let mut page = Page { rows: rows.into(), end: 4 };
+        assert!(matches!(position.step(1, &stream, &mut page), Step::Messages(taken) if taken.len() == 1));
+        assert_eq!(position.unread, 2);
+        assert!(matches!(position.step(1, &stream, &mut page), Step::Wait));
+        assert_eq!((position.unread, position.cursor), (0, 4));
     }
 }

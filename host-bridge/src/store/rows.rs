@@ -9,7 +9,9 @@ use rusqlite::{CachedStatement, Connection, types::Value};
 pub(crate) enum WriteError {
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
-    #[error("the row of key `{key}` in store {store} is not the one memory knows ({row:?}): the file was changed by someone else")]
+    #[error(
+        "the row of key `{key}` in store {store} is not the one memory knows ({row:?}): the file was changed by someone else"
+    )]
     Overtaken { store: u32, key: String, row: Row },
 }
 
@@ -77,7 +79,11 @@ fn write_events(connection: &Connection, batch: &Batch) -> rusqlite::Result<()> 
         let sql = format!("INSERT INTO events_{stream} VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
         let mut insert = connection.prepare_cached(&sql)?;
         for row in batch.events.iter().filter(|row| row.stream == stream) {
-            bind(&mut insert, 1, &[row.sequence.cast_signed(), row.position.cast_signed(), row.published_at.cast_signed()])?;
+            bind(
+                &mut insert,
+                1,
+                &[row.sequence.cast_signed(), row.position.cast_signed(), row.published_at.cast_signed()],
+            )?;
             insert.raw_bind_parameter(4, row.id.as_ref().map(|id| id.as_slice()))?;
             insert.raw_bind_parameter(5, row.correlation)?;
             bind_event(&mut insert, 6, &row.event)?;

@@ -66,7 +66,8 @@ pub(crate) fn open(file: &Path) -> Result<(Connection, bool), StoreError> {
     }
     check_format(&connection, file)?;
     connection.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL").map_err(wrap)?;
-    let pragmas = format!("PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}; PRAGMA cache_size=-16000; PRAGMA temp_store=2");
+    let pragmas =
+        format!("PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}; PRAGMA cache_size=-16000; PRAGMA temp_store=2");
     connection.execute_batch(&pragmas).map_err(wrap)?;
     connection.set_prepared_statement_cache_capacity(128);
     let clean = meta(&connection, "clean").map_err(wrap)? == 1;

@@ -8,6 +8,7 @@ use super::cells::Cells;
 use super::log::Log;
 use super::position::Position;
 use super::timers::{MINUTE, Timers};
+use super::vitals::HandOuts;
 use crate::bus::BusError;
 use crate::clock::Millis;
 use std::time::Duration;
@@ -35,6 +36,7 @@ pub(crate) struct State {
     pub timers: Timers,
     pub cells: Cells,
     pub careful: Careful,
+    pub hand_outs: HandOuts,
     pub writer_waiting: bool,
     pub stop: Option<Stop>,
     pub(super) upkeep_due: Millis,

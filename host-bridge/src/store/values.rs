@@ -13,9 +13,8 @@ impl Store {
         });
         match known {
             Some(entry) => Ok(entry),
-            None => self.with_values(store, &[key], |state, index| {
-                state.cells.get(index, key).unwrap_or_else(Entry::absent)
-            }),
+            None => self
+                .with_values(store, &[key], |state, index| state.cells.get(index, key).unwrap_or_else(Entry::absent)),
         }
     }
 

@@ -18,8 +18,14 @@ const IDLE: Duration = Duration::from_millis(500);
 /// Runs until the store is closed.
 pub(super) fn run(inner: &Arc<Inner>, mut connection: Connection) {
     while let Some(batch) = next_batch(inner) {
+        let began = inner.clock.micros();
         match write(inner, &mut connection, &batch) {
-            Ok(Some(more)) => flushed(inner, &batch, more),
+            Ok(Some(more)) => {
+                if let Some(told) = inner.flushed.as_ref().filter(|_| batch.changes > 0) {
+                    told(Duration::from_micros(inner.clock.micros().saturating_sub(began)), batch.changes);
+                }
+                flushed(inner, &batch, more);
+            }
             Ok(None) => return,
             Err(error) => {
                 inner.state.lock().stop = Some(Stop::Crash);
@@ -78,6 +84,7 @@ fn flushed(inner: &Inner, batch: &Batch, more: bool) {
     {
         let mut state = inner.state.lock();
         state.durable = batch.tick;
+        inner.note_vitals(&state);
         if more {
             state.hurry_upkeep();
         }

@@ -48,7 +48,7 @@ pub fn events(publish: &str, timeout: Duration) -> Events {
 }
 
 /// The route `/<component>/...`.
-pub fn route(component: &str) -> Route {
+fn route(component: &str) -> Route {
     Route { pattern: Some(format!("/{component}/...")), component: component.into() }
 }
 

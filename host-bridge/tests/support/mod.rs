@@ -1,9 +1,11 @@
 //! Ports in memory, so that the engine's tests need no disk: a store, a bus that only publishes, a durability that waits.
 
+#![allow(clippy::unwrap_used, dead_code, unused_imports, reason = "for tests, each of which uses a part of it")]
+
 mod app;
 mod bus;
 
-pub use app::{Served, component, deliver, events, route};
+pub use app::{Served, component, deliver, events};
 pub use bus::Kept;
 
 use a4co_host::durability::{Durability, Watermark};
@@ -16,9 +18,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::watch;
 
+/// Value, revision by key and store; the position of the write last.
+type Values = BTreeMap<(String, String), (u64, Option<Bytes>, u64)>;
+
 /// Every write moves the position; what is durable is set by the test, or follows at once.
 pub struct Memory {
-    entries: Mutex<BTreeMap<(String, String), (u64, Option<Bytes>, u64)>>,
+    entries: Mutex<Values>,
     position: AtomicU64,
     durable: watch::Sender<u64>,
 }

@@ -55,6 +55,7 @@ async fn metrics_events_and_consumers_can_be_seen() -> Result<()> {
     ] {
         assert!(metrics.contains(name), "{name} is missing in\n{metrics}");
     }
+    assert!(!metrics.contains("a4co_flush_duration_seconds_count 0\n"), "flushes are counted");
     let shown = host.operate(&["events", "show", &correlation])?;
     for subject in ["order.created", "inventory.stock.reserved", "payment.succeeded", "order.confirmed"] {
         assert!(shown.contains(subject), "{subject} is missing in\n{shown}");

@@ -53,7 +53,10 @@ async fn listen(address: &str, ledger: Rc<Ledger>) -> Result<()> {
     }
 }
 
-async fn answer(ledger: Rc<Ledger>, request: http::Request<Incoming>) -> Result<http::Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    ledger: Rc<Ledger>,
+    request: http::Request<Incoming>,
+) -> Result<http::Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -62,6 +65,7 @@ async fn answer(ledger: Rc<Ledger>, request: http::Request<Incoming>) -> Result<
         target: parts.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
         headers: parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
         body: body.to_vec(),
+        timeout: None,
     };
     let answered = gateway_sandbox::serve(&*ledger, &Asleep, &request).await;
     let response = match ledger.flush() {

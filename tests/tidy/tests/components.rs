@@ -1,4 +1,5 @@
 //! Rules about components: all alike, all in the manifest, all tested.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "for tests")]
 
 use artifacts::{COMPONENTS, workspace};
 use serde_json::Value;

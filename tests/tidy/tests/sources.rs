@@ -1,4 +1,5 @@
 //! Rules about every source file.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "for tests")]
 
 use syn::spanned::Spanned as _;
 use syn::visit::Visit;

@@ -92,7 +92,8 @@ impl EmbeddedConsumer {
             let (_, position) = both(state, self.index)?;
             if let Some(pending) = position.pending_mut(message) {
                 pending.unanswered = pending.unanswered.saturating_add(1);
-                pending.live = true;
+                let already = std::mem::replace(&mut pending.live, true);
+                state.hand_outs.out += u64::from(!already);
             }
             Ok::<_, BusError>(state.is_careful(now).then(|| Watermark(state.advance())))
         })?;
@@ -106,9 +107,10 @@ impl EmbeddedConsumer {
         self.store.change(|state| {
             let (_, position) = both(state, self.index)?;
             if let Some(pending) = position.pending_mut(message) {
-                answered(pending);
+                let live = answered(pending);
                 pending.failures = pending.failures.saturating_add(u32::from(failed));
                 pending.not_before = at.0;
+                state.hand_outs.back += u64::from(live);
                 state.advance();
             }
             Ok(())
@@ -118,9 +120,9 @@ impl EmbeddedConsumer {
     fn take_back(&self, messages: &[Message]) -> Result<(), BusError> {
         self.store.change(|state| {
             let (_, position) = both(state, self.index)?;
-            for message in messages {
-                position.pending_mut(message).map(answered);
-            }
+            let taken = messages.iter().filter(|message| position.pending_mut(message).is_some_and(answered));
+            let taken = taken.count();
+            state.hand_outs.back += u64::try_from(taken).unwrap_or_default();
             state.advance();
             Ok(())
         })
@@ -200,11 +202,15 @@ impl EmbeddedConsumer {
         let tick = state.advance();
         let Some(position) = state.consumers.get_mut(self.index) else { return Watermark(tick) };
         position.dirty = true;
-        if message.replay == 0 {
-            position.outstanding.remove(&message.sequence);
-        } else if position.replays.remove(&message.sequence).is_some() {
+        let live = if message.replay == 0 {
+            position.outstanding.remove(&message.sequence).is_some_and(|pending| pending.live)
+        } else if let Some(replay) = position.replays.remove(&message.sequence) {
             state.batch.replays.push(ReplayChange::Remove(message.sequence));
-        }
+            replay.pending.live
+        } else {
+            false
+        };
+        state.hand_outs.back += u64::from(live);
         if position.has_more() {
             position.wake_into(wakes);
         }
@@ -222,11 +228,11 @@ fn check_timers(state: &mut State, effects: &[Effect]) -> Result<(), BusError> {
     Ok(())
 }
 
-/// The hand-out of this life, if there was one, is not unanswered any more.
-fn answered(pending: &mut crate::store::pending::Pending) {
-    if std::mem::take(&mut pending.live) {
-        pending.unanswered = pending.unanswered.saturating_sub(1);
-    }
+/// The hand-out of this life, if there was one, is not unanswered any more; whether there was one.
+fn answered(pending: &mut crate::store::pending::Pending) -> bool {
+    let live = std::mem::take(&mut pending.live);
+    pending.unanswered = pending.unanswered.saturating_sub(u32::from(live));
+    live
 }
 
 impl Drop for EmbeddedConsumer {

@@ -25,9 +25,9 @@ impl EmbeddedBus {
             "SELECT {COLUMNS} FROM dead_letters WHERE ?1 IS NULL OR position <
              (SELECT position FROM dead_letters WHERE id=?1) ORDER BY position DESC LIMIT ?2"
         );
-        let read = self.store.read(|connection| {
-            connection.prepare_cached(&sql)?.query_map((before, limit as i64), letter)?.collect()
-        });
+        let read = self
+            .store
+            .read(|connection| connection.prepare_cached(&sql)?.query_map((before, limit as i64), letter)?.collect());
         read.map_err(away)
     }
 

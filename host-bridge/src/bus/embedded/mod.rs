@@ -9,8 +9,8 @@ use crate::clock::Millis;
 use crate::durability::{Durability as _, Watermark};
 use crate::event::Event;
 use crate::store::log::{Prepared, Wakes};
-use crate::store::position::{LogRow, Position};
 use crate::store::pending::Replay;
+use crate::store::position::{LogRow, Position};
 use crate::store::state::State;
 use crate::store::{ReplayChange, Store, correlation_fingerprint, readers};
 use consumer::EmbeddedConsumer;
@@ -126,8 +126,9 @@ impl EmbeddedBus {
 
     fn statuses(&self) -> Result<Vec<ConsumerStatus>, BusError> {
         let now = self.store.clock().now();
-        let known = self.store.look(|state| (0..state.consumers.len()).map(|index| status(state, index, now)).collect());
-        let known: Vec<Result<(ConsumerStatus, Option<(u32, u64)>), BusError>> = known;
+        let known = self
+            .store
+            .look(|state| (0..state.consumers.len()).map(|index| status(state, index, now)).collect::<Vec<_>>());
         let mut all = Vec::with_capacity(known.len());
         for one in known {
             let (mut status, unread) = one?;
@@ -156,6 +157,7 @@ fn enter(state: &mut State, config: &ConsumerConfig) -> Result<usize, BusError> 
         stream.readers.push(index);
         position.start(config, stream.first, stream.last);
         position.unread = stream.last - position.cursor;
+        position.counted_from = stream.last;
     }
     state.consumers.push(position);
     Ok(index)
@@ -170,11 +172,7 @@ fn both(state: &mut State, index: usize) -> Result<(&crate::store::log::Stream, 
 }
 
 /// How one consumer stands, and where on disk its oldest unread event would lie if memory does not have it.
-fn status(
-    state: &mut State,
-    index: usize,
-    now: Millis,
-) -> Result<(ConsumerStatus, Option<(u32, u64)>), BusError> {
+fn status(state: &mut State, index: usize, now: Millis) -> Result<(ConsumerStatus, Option<(u32, u64)>), BusError> {
     let (stream, position) = both(state, index)?;
     let in_hand = position.outstanding.values().map(|pending| pending.published_at).find(|at| *at > 0);
     let unread = (position.unread > 0 && position.cursor < stream.last).then_some(position.cursor + 1);

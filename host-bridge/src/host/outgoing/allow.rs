@@ -168,7 +168,9 @@ mod tests {
 
     #[test]
     fn malformed_entries_are_named() {
-        for entry in ["example.com", "://x", "http://", "http://a/b", "http://u@h", "http://a:x", "http://*a", "ftp://x"] {
+        for entry in
+            ["example.com", "://x", "http://", "http://a/b", "http://u@h", "http://a:x", "http://*a", "ftp://x"]
+        {
             let error = AllowList::new(&[entry.to_owned()]).unwrap_err().to_string();
             assert!(error.contains(entry), "{error}");
         }

@@ -8,8 +8,8 @@ mod retry;
 mod send;
 
 pub use allow::{AllowError, AllowList};
-pub use send::Outgoing;
 pub(crate) use retry::full;
+pub use send::Outgoing;
 
 use super::HostState;
 use crate::engine::Invocation;

@@ -1,10 +1,10 @@
 //! One outgoing call: granted, admitted by the breaker, tried, tried again, told.
 
+use super::Connections;
 use super::address::Reach;
 use super::allow::{AllowList, Allowed, default_port};
 use super::breaker::{Admission, Breakers};
 use super::retry::{self, Attempts};
-use super::Connections;
 use crate::calls::{Callees, Internal, Publisher};
 use crate::durability::Durability;
 use crate::engine::{Invocation, Services};
@@ -79,7 +79,11 @@ impl Outgoing {
             return Ok(self.publisher.publish(&invocation, request).await);
         }
         let Some(allowed) = self.allowed.allows(&target.scheme, &target.host, target.port) else {
-            tracing::warn!(component = &*self.component, target = target.name, "refused: not in allowed_outbound_hosts");
+            tracing::warn!(
+                component = &*self.component,
+                target = target.name,
+                "refused: not in allowed_outbound_hosts"
+            );
             return Err(Error::HttpRequestDenied);
         };
         self.watched(&invocation, request, options, &target, allowed).await
@@ -99,7 +103,11 @@ impl Outgoing {
             Admission::Pass => {}
             Admission::Probe => self.observer.breaker(&self.component, &target.name, BreakerState::HalfOpen),
             Admission::Refuse => {
-                tracing::warn!(component = &*self.component, target = target.name, "refused: its circuit breaker is open");
+                tracing::warn!(
+                    component = &*self.component,
+                    target = target.name,
+                    "refused: its circuit breaker is open"
+                );
                 return Err(Error::DestinationUnavailable);
             }
         }
@@ -142,7 +150,12 @@ impl Outgoing {
             if Instant::now() + pause >= deadline {
                 break;
             }
-            tracing::warn!(component = &*self.component, target = target.name, ?pause, "a call failed and is tried again");
+            tracing::warn!(
+                component = &*self.component,
+                target = target.name,
+                ?pause,
+                "a call failed and is tried again"
+            );
             tokio::time::sleep(pause).await;
         }
         result

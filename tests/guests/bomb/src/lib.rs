@@ -25,7 +25,9 @@ impl Guest for Bomb {
             "dud" => Ok(vec![emit(&meta, Event::BombSpent(BombSpent { rest: "smoke".into() }))]),
             "stolen" => Ok(vec![emit(&meta, Event::BombStolen(BombSpent { rest: String::new() }))]),
             "huge" => Ok(vec![emit(&meta, Event::BombSpent(BombSpent { rest: "x".repeat(48 << 20) }))]),
-            "many" => Ok((0..10_000).map(|_| emit(&meta, Event::BombSpent(BombSpent { rest: String::new() }))).collect()),
+            "many" => {
+                Ok((0..10_000).map(|_| emit(&meta, Event::BombSpent(BombSpent { rest: String::new() }))).collect())
+            }
             "retry" => Err(Failure::Retry(Retry { after: Some(7), reason: "wet fuse".into() })),
             "reject" => Err(Failure::Reject("no bomb".into())),
             "loop" => loop {

@@ -19,6 +19,7 @@ async fn handle(request: Request) -> Response {
         "/variable" => text(200, format!("{:?}", spin_sdk::variables::get(query(&request)))),
         "/cas" => text(200, cas::races()),
         "/call" => call(query(&request)).await,
+        "/tell" => tell(query(&request)).await,
         "/publish" => publish(query(&request), request.body()).await,
         "/loop" => endless(),
         "/trap" => std::process::abort(),
@@ -56,6 +57,14 @@ fn written(key: &str, value: &[u8]) -> Response {
 
 async fn call(url: &str) -> Response {
     answered(spin_sdk::http::send::<_, Response>(Request::get(url)).await)
+}
+
+/// Writes, then calls: what it calls must not hear of a write that could still be lost.
+async fn tell(url: &str) -> Response {
+    match Store::open_default().and_then(|store| store.set("told", url.as_bytes())) {
+        Ok(()) => call(url).await,
+        Err(error) => text(500, format!("{error:?}")),
+    }
 }
 
 async fn publish(subject: &str, event: &[u8]) -> Response {

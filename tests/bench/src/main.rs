@@ -1,0 +1,57 @@
+//! `cargo run --release -p bench [-- orders noop reads start scale]`: measures a real host from outside and, in the same
+//! run, the same components as plain Rust. Prints a table, writes `target/bench.json`.
+
+mod catalogue;
+mod client;
+mod latency;
+mod machine;
+mod native;
+mod noop;
+mod options;
+mod orders;
+mod process;
+mod reads;
+mod report;
+mod scale;
+mod start;
+mod target;
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+use options::{Arguments, Hidden, Measure, Options};
+use report::Report;
+use std::io::Write as _;
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    match arguments.hidden {
+        Some(Hidden::ServeNative { manifest, state_dir, listen }) => {
+            tokio::runtime::Runtime::new()?.block_on(native::serve(&manifest, &state_dir, listen))
+        }
+        Some(Hidden::NoopNative { manifest, state_dir }) => {
+            let result = tokio::runtime::Runtime::new()?.block_on(native::run_noop(&manifest, &state_dir))?;
+            Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string(&result)?)?)
+        }
+        // One thread: the client shares the machine with what it measures.
+        None => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(measure(&Options::resolve(arguments.options)?)),
+    }
+}
+
+async fn measure(options: &Options) -> Result<()> {
+    let mut report = Report::new(options);
+    for measure in &options.measures {
+        report.title(measure.name());
+        let outcome = match measure {
+            Measure::Orders => orders::measure(options, &mut report).await,
+            Measure::Noop => noop::measure(options, &mut report).await,
+            Measure::Reads => reads::measure(options, &mut report).await,
+            Measure::Start => start::measure(options, &mut report).await,
+            Measure::Scale => scale::measure(options, &mut report).await,
+        };
+        outcome.with_context(|| format!("measuring {}", measure.name()))?;
+    }
+    report.write(&options.json)
+}

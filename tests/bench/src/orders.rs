@@ -1,0 +1,77 @@
+//! Complete orders: placed, and watched until `confirmed` is readable.
+
+mod buyer;
+mod load;
+
+use load::{Load, open};
+
+pub use load::closed;
+
+use crate::catalogue::Catalogue;
+use crate::options::Options;
+use crate::report::{Goal, Report};
+use crate::target::{Kind, Target};
+use anyhow::{Result, ensure};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Load before the figures count.
+const WARM_UP: Duration = Duration::from_secs(3);
+/// Longest open loop, however long the closed one is.
+const OPEN: Duration = Duration::from_secs(20);
+
+/// Measures the host, then the baseline, one after the other in the same run.
+pub async fn measure(options: &Options, report: &mut Report) -> Result<()> {
+    let host = one(options, Kind::Host, report).await?;
+    report.goal("orders a second, closed loop", host, "/s", Goal::AtLeast(500.0));
+    if options.native {
+        let native = one(options, Kind::Native, report).await?;
+        report.goal("orders a second, of the native baseline's", host / native, "×", Goal::AtLeast(0.5));
+    }
+    Ok(())
+}
+
+async fn one(options: &Options, kind: Kind, report: &mut Report) -> Result<f64> {
+    let state = tempfile::tempdir()?;
+    let target = Target::start(options, kind, &state).await?;
+    let catalogue = Arc::new(Catalogue::load(target.listen).await?);
+    closed(&target, &catalogue, options.clients, Until::Elapsed(WARM_UP)).await?;
+    let mut load = closed(&target, &catalogue, options.clients, Until::Elapsed(options.duration)).await?;
+    let name = kind.name();
+    report.value(&format!("{name}: orders a second, {} clients", options.clients), load.rate(), "/s");
+    tell(report, &format!("{name}: closed loop"), &mut load)?;
+    let rate = load.rate();
+    let mut open = open(&target, &catalogue, options.rate, options.duration.min(OPEN)).await?;
+    let title = format!("{name}: open loop at {}/s", options.rate);
+    if kind == Kind::Host {
+        report.goal(&format!("{title}, p50"), open.latencies.percentile(50.0), "ms", Goal::AtMost(10.0));
+        report.goal(&format!("{title}, p99"), open.latencies.percentile(99.0), "ms", Goal::AtMost(40.0));
+    }
+    tell(report, &title, &mut open)?;
+    report.value(&format!("{name}: resident memory after it"), target.resident_mib()?, "MiB");
+    target.stop()?;
+    Ok(rate)
+}
+
+/// The figures of a load that have no target.
+fn tell(report: &mut Report, title: &str, load: &mut Load) -> Result<()> {
+    ensure!(load.latencies.len() > 0, "{title}: no order was confirmed: {}", load.first_failure());
+    report.value(&format!("{title}, CPU of the server an order"), load.cpu_an_order(), "µs");
+    report.value(&format!("{title}, p50"), load.latencies.percentile(50.0), "ms");
+    report.value(&format!("{title}, p99"), load.latencies.percentile(99.0), "ms");
+    report.value(&format!("{title}, GETs until confirmed"), load.polls_an_order(), "an order");
+    if load.failed > 0 {
+        report.value(&format!("{title}, orders NOT confirmed"), load.failed_count(), "orders");
+        report.note(&load.first_failure());
+    }
+    Ok(())
+}
+
+/// When a closed loop ends.
+#[derive(Debug, Clone, Copy)]
+pub enum Until {
+    /// After this long.
+    Elapsed(Duration),
+    /// After this many orders.
+    Orders(usize),
+}

@@ -1,0 +1,30 @@
+//! What `/proc` tells of a process.
+
+use anyhow::{Context as _, Result};
+
+/// Microseconds of a clock tick in `/proc/<pid>/stat`: 100 a second on every Linux.
+const TICK_MICROS: u64 = 10_000;
+
+/// CPU time of all threads so far, user and system, in microseconds.
+///
+/// # Errors
+/// Where the process is gone.
+pub fn cpu_micros(pid: u32) -> Result<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("the process is gone")?;
+    // The name may hold anything; what follows its closing parenthesis starts with field 3.
+    let fields = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
+    let ticks = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap_or(0));
+    Ok(ticks.sum::<u64>() * TICK_MICROS)
+}
+
+/// Resident memory in MiB.
+///
+/// # Errors
+/// Where the process is gone.
+#[expect(clippy::cast_precision_loss, reason = "a size in MiB")]
+pub fn resident_mib(pid: u32) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("the process is gone")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().context("VmRSS")?;
+    Ok(kib as f64 / 1024.0)
+}

@@ -1,0 +1,42 @@
+//! What an order costs as the log, the stores and the hot aggregates grow.
+
+use crate::catalogue::Catalogue;
+use crate::options::Options;
+use crate::orders::{Until, closed};
+use crate::report::{Goal, Report};
+use crate::target::{Kind, Target};
+use anyhow::Result;
+use std::sync::Arc;
+
+/// Orders of one step.
+const STEP: usize = 1_000;
+/// How much dearer the last thousand may be than the first to be called flat: what one run differs from another.
+const FLAT: f64 = 1.15;
+/// Steps that are told.
+const TOLD: usize = 10;
+
+/// Measures the host.
+pub async fn measure(options: &Options, report: &mut Report) -> Result<()> {
+    let state = tempfile::tempdir()?;
+    let target = Target::start(options, Kind::Host, &state).await?;
+    let catalogue = Arc::new(Catalogue::load(target.listen).await?);
+    let steps = options.orders / STEP;
+    let mut costs = Vec::new();
+    for step in 1..=steps {
+        let load = closed(&target, &catalogue, options.clients, Until::Orders(STEP)).await?;
+        costs.push(load.cpu_an_order());
+        if step == 1 || step == steps || step % steps.div_ceil(TOLD) == 0 {
+            let title = format!("CPU an order, orders {} to {}", (step - 1) * STEP + 1, step * STEP);
+            report.value(&title, load.cpu_an_order(), "µs");
+            report.value(&format!("orders a second, up to {}", step * STEP), load.rate(), "/s");
+        }
+        if load.failed > 0 {
+            report.note(&format!("{} orders were not confirmed: {}", load.failed, load.first_failure()));
+        }
+    }
+    if let (Some(first), Some(last)) = (costs.first(), costs.last()) {
+        report.goal("CPU an order, the last thousand of the first", last / first, "×", Goal::AtMost(FLAT));
+    }
+    report.value("resident memory at the end", target.resident_mib()?, "MiB");
+    target.stop()
+}

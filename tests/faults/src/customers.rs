@@ -1,0 +1,157 @@
+//! Customers who order all the time, ask again with the same key where no answer came, and write everything down.
+
+use crate::{Answer, Notes, Seed};
+use anyhow::{Context as _, Result, bail};
+use end_to_end::{Client, Order, Reply};
+use serde_json::json;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// How long one answer may take to come, restarts included.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a customer waits until asking again, where the host does not answer.
+const PAUSE: Duration = Duration::from_millis(15);
+/// Orders of one customer id: few enough for one page of a list.
+const ORDERS_A_CUSTOMER: u32 = 8;
+
+/// The customers at work.
+#[derive(Debug)]
+pub struct Customers {
+    notes: Arc<Mutex<Notes>>,
+    stop: Arc<AtomicBool>,
+    tasks: JoinSet<Result<()>>,
+}
+
+struct Customer {
+    number: u64,
+    client: Client,
+    products: Arc<[String]>,
+    choices: fastrand::Rng,
+    notes: Arc<Mutex<Notes>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Customers {
+    /// Sets `count` of them to work. They order from `products`.
+    #[must_use]
+    pub fn start(count: u64, client: &Client, products: &[String], seed: Seed) -> Self {
+        let (notes, stop) = (Arc::<Mutex<Notes>>::default(), Arc::<AtomicBool>::default());
+        let products: Arc<[String]> = products.into();
+        let mut tasks = JoinSet::new();
+        for number in 0..count {
+            let customer = Customer {
+                number,
+                client: client.clone(),
+                products: products.clone(),
+                choices: seed.choices(number + 1),
+                notes: notes.clone(),
+                stop: stop.clone(),
+            };
+            tasks.spawn(customer.work());
+        }
+        Self { notes, stop, tasks }
+    }
+
+    /// How many orders they have asked for so far.
+    #[must_use]
+    pub fn asked(&self) -> usize {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).by_key.len()
+    }
+
+    /// Fails as soon as one of them has found a lie.
+    ///
+    /// # Errors
+    /// What the customer found.
+    pub fn check(&mut self) -> Result<()> {
+        match self.tasks.try_join_next() {
+            Some(ended) => ended?.context("a customer").and_then(|()| bail!("a customer stopped too early")),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets each finish what it is at; the notes.
+    ///
+    /// # Errors
+    /// Where a customer found a lie, or got no answer in the end.
+    pub async fn finish(mut self) -> Result<Notes> {
+        self.stop.store(true, Ordering::Release);
+        while let Some(ended) = self.tasks.join_next().await {
+            ended?.context("a customer")?;
+        }
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(notes)
+    }
+}
+
+impl Customer {
+    async fn work(mut self) -> Result<()> {
+        let mut count = 0;
+        while !self.stop.load(Ordering::Acquire) {
+            let (key, order) = (format!("key-{}-{count}", self.number), self.order(count));
+            count += 1;
+            self.note(|notes| notes.ask(&key, &order));
+            let answer = self.place(&key, &order).await?;
+            let Answer::Taken(order_id) = answer else { continue };
+            if self.choices.u8(..100) < 20 {
+                let again = self.place(&key, &order).await?;
+                anyhow::ensure!(again == Answer::Taken(order_id.clone()), "{key}: {order_id} has become {again:?}");
+            }
+            if self.choices.u8(..100) < 6 {
+                self.cancel(&key, &order_id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn order(&mut self, count: u32) -> Order {
+        let customer = format!("cust-{}-{}", self.number, count / ORDERS_A_CUSTOMER);
+        let first = self.choices.usize(..self.products.len());
+        let second = (first + 1 + self.choices.usize(..self.products.len() - 1)) % self.products.len();
+        let pays = match self.choices.u8(..10) {
+            0 => "tok_declined",
+            1 => "tok_busy",
+            _ => "tok_ok",
+        };
+        let item = |place: usize, quantity| (self.products.get(place).cloned().unwrap_or_default(), quantity);
+        let items = vec![item(first, 1), item(second, 1 + u32::from(pays == "tok_busy"))];
+        Order { customer, items, pays }
+    }
+
+    async fn place(&self, key: &str, order: &Order) -> Result<Answer> {
+        let body = order.body();
+        let reply = self.answered("/api/v1/orders", key, &body).await?;
+        anyhow::ensure!(matches!(reply.status, 201 | 409), "{key}: {reply:?}");
+        self.note(|notes| notes.hear(key, &reply))
+    }
+
+    async fn cancel(&self, key: &str, order_id: &str) -> Result<()> {
+        let path = format!("/api/v1/orders/{order_id}/cancel");
+        let reply = self.answered(&path, &format!("cancel-{key}"), &json!({})).await?;
+        anyhow::ensure!(matches!(reply.status, 200 | 409), "cancelling {order_id}: {reply:?}");
+        self.note(|notes| {
+            if let Some(note) = notes.by_key.get_mut(key) {
+                note.cancelled |= reply.status == 200;
+            }
+        });
+        Ok(())
+    }
+
+    /// Asks until there is an answer that is one.
+    async fn answered(&self, path: &str, key: &str, body: &serde_json::Value) -> Result<Reply> {
+        let asking = async {
+            loop {
+                match self.client.post_once(path, key, body).await {
+                    Ok(reply) if reply.status < 500 && reply.status != 429 && reply.status != 202 => return reply,
+                    _ => tokio::time::sleep(PAUSE).await,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, asking).await.with_context(|| format!("{key} got no answer in {PATIENCE:?}"))
+    }
+
+    fn note<R>(&self, write: impl FnOnce(&mut Notes) -> R) -> R {
+        write(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,153 @@
+//! What must hold once everything has come to rest: the customers' notes, the gateway's ledger and the marketplace agree.
+
+use crate::{Answer, Note, Notes, Stage};
+use anyhow::{Context as _, Result, bail, ensure};
+use end_to_end::{Money, Reply};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// How long everything may take to come to rest.
+const REST: Duration = Duration::from_secs(180);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(25);
+/// Confirmed orders whose notifications are looked at: each of these.
+const SAMPLE: usize = 5;
+
+/// Pieces of a product that were sold, by product.
+type Sold = BTreeMap<String, u64>;
+
+/// Waits for rest, then checks everything.
+///
+/// # Errors
+/// What does not hold.
+pub async fn pronounce(stage: &Stage, notes: &Notes, products: &[(String, u32)]) -> Result<()> {
+    let asked = notes.by_key.len();
+    ensure!(notes.by_key.values().all(|note| note.answer.is_some()), "of {asked} orders some have no answer");
+    let rest = Instant::now() + REST;
+    let mut sold = Sold::new();
+    let mut confirmed = Vec::new();
+    for (order_id, note) in notes.taken() {
+        at_rest(stage, order_id, rest).await?;
+        if ended(stage, order_id, note).await? {
+            confirmed.push((order_id, note));
+            for (product, quantity) in &note.order.items {
+                *sold.entry(product.clone()).or_default() += u64::from(*quantity);
+            }
+        }
+    }
+    caught_up(stage, rest).await?;
+    money(stage.gateway.ledger().await?, notes, &confirmed)?;
+    for (product, initial) in products {
+        let pieces = pieces(stage, product, u64::from(*initial), sold.get(product).copied().unwrap_or(0)).await;
+        pieces.with_context(|| format!("{} of {} orders are confirmed", confirmed.len(), notes.taken().count()))?;
+    }
+    for (order_id, note) in confirmed.iter().step_by(SAMPLE) {
+        told_once(stage, order_id, note).await.with_context(|| format!("notifications of {order_id}"))?;
+    }
+    no_order_beside(stage, notes).await?;
+    let letters = stage.host.admin().get("/dlq").await?;
+    ensure!(letters.json["items"].as_array().is_some_and(Vec::is_empty), "dead letters: {}", letters.text);
+    Ok(())
+}
+
+/// Waits until an order is final and its saga has ended.
+async fn at_rest(stage: &Stage, order_id: &str, rest: Instant) -> Result<()> {
+    loop {
+        let order = get(stage, &format!("/api/v1/orders/{order_id}")).await?;
+        let saga = get(stage, &format!("/api/v1/sagas/{order_id}")).await?;
+        ensure!(order.status == 200, "a 201 was taken back: {order_id} is {order:?}");
+        let placed = matches!(order.text_at("/status"), "confirmed" | "cancelled" | "delivered");
+        if placed && matches!(saga.text_at("/state"), "completed" | "failed") {
+            return Ok(());
+        }
+        if Instant::now() > rest {
+            bail!("{order_id} did not come to rest in {REST:?}: {}\n{}", order.text, saga.text);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Whether an order at rest is confirmed; its saga must say the same.
+async fn ended(stage: &Stage, order_id: &str, note: &Note) -> Result<bool> {
+    let order = get(stage, &format!("/api/v1/orders/{order_id}")).await?;
+    let saga = get(stage, &format!("/api/v1/sagas/{order_id}")).await?;
+    ensure!(order.status == 200 && saga.status == 200, "{order_id} cannot be read: {order:?}\n{saga:?}");
+    let confirmed = order.text_at("/status") == "confirmed";
+    let completed = saga.text_at("/state") == "completed";
+    ensure!(confirmed == completed, "{order_id} and its saga disagree: {}\n{}", order.text, saga.text);
+    ensure!(!(confirmed && note.cancelled), "{order_id} was cancelled, its customer was told so: {}", order.text);
+    ensure!(!(confirmed && note.order.pays == "tok_declined"), "{order_id} is confirmed and not paid: {}", order.text);
+    ensure!(order.number_at("/totalAmount") == Some(note.total), "{order_id} has another price: {}", order.text);
+    Ok(confirmed)
+}
+
+/// Waits until every consumer has settled everything.
+async fn caught_up(stage: &Stage, rest: Instant) -> Result<()> {
+    loop {
+        let consumers = stage.host.admin().get("/consumers").await?;
+        let items = consumers.json["items"].as_array().cloned().unwrap_or_default();
+        if !items.is_empty() && items.iter().all(|item| item["pending"] == 0) {
+            return Ok(());
+        }
+        ensure!(Instant::now() < rest, "events are still not settled after {REST:?}: {}", consumers.text);
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// One net charge of the whole price for a confirmed order, none for another, no charge for anything else.
+fn money(mut ledger: BTreeMap<String, Money>, notes: &Notes, confirmed: &[(&str, &Note)]) -> Result<()> {
+    for (order_id, note) in confirmed {
+        let money = ledger.get(*order_id).with_context(|| format!("{order_id} is confirmed and was not charged"))?;
+        ensure!(money.charged == [note.total] && money.refunded.is_empty(), "{order_id}, {}: {money:?}", note.total);
+    }
+    for (order_id, note) in notes.taken() {
+        let money = ledger.remove(order_id).unwrap_or_default();
+        let is_confirmed = confirmed.iter().any(|(confirmed, _)| *confirmed == order_id);
+        ensure!(money.charged.len() <= 1, "{order_id} was charged more than once: {money:?}");
+        ensure!(is_confirmed || money.is_even(), "{order_id} is cancelled and keeps {money:?} of {}", note.total);
+    }
+    ensure!(ledger.values().all(|money| money.charged.is_empty()), "charges for orders nobody placed: {ledger:?}");
+    Ok(())
+}
+
+async fn pieces(stage: &Stage, product: &str, initial: u64, expected: u64) -> Result<()> {
+    let (available, reserved, sold) = stage.shop.stock(product).await?;
+    let now = format!("{product}: {initial} at first; available {available}, reserved {reserved}, sold {sold}");
+    // A negative number would not have been read as one.
+    ensure!(available.checked_add(reserved).and_then(|sum| sum.checked_add(sold)) == Some(initial), "{now}");
+    ensure!(reserved == 0, "{now}: nothing is in the making any more");
+    ensure!(sold == expected, "{now}: the confirmed orders have {expected}");
+    Ok(())
+}
+
+/// Each notification of a confirmed order exists once.
+async fn told_once(stage: &Stage, order_id: &str, note: &Note) -> Result<()> {
+    let path = format!("/api/v1/notifications?userId={}&orderId={order_id}&pageSize=100", note.order.customer);
+    let reply = get(stage, &path).await?;
+    let items = reply.json["items"].as_array().cloned().unwrap_or_default();
+    let count = |event: &str| items.iter().filter(|item| item["event"] == event).count();
+    for event in ["order.created", "payment.succeeded", "order.confirmed"] {
+        ensure!(count(event) == 1, "{event} is told {} times: {}", count(event), reply.text);
+    }
+    ensure!(count("order.cancelled") == 0, "a confirmed order is told to be cancelled: {}", reply.text);
+    let reserved = count("inventory.stock.reserved");
+    ensure!(reserved == note.order.items.len(), "{reserved} reservations are told: {}", reply.text);
+    Ok(())
+}
+
+/// No customer has an order of which they know nothing.
+async fn no_order_beside(stage: &Stage, notes: &Notes) -> Result<()> {
+    let mut known = BTreeMap::<&str, u64>::new();
+    for note in notes.by_key.values() {
+        *known.entry(&note.order.customer).or_default() += u64::from(matches!(note.answer, Some(Answer::Taken(_))));
+    }
+    for (customer, count) in known {
+        let listed = get(stage, &format!("/api/v1/orders?customerId={customer}")).await?;
+        ensure!(listed.number_at("/total") == Some(count), "{customer} placed {count} orders: {}", listed.text);
+    }
+    Ok(())
+}
+
+async fn get(stage: &Stage, path: &str) -> Result<Reply> {
+    stage.shop.http.get(path).await
+}
