@@ -82,7 +82,15 @@ impl StoreOptions {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, streams: Vec<StreamConfig>) -> Self {
         let (value_cache_bytes, event_cache_bytes) = (32 << 20, 32 << 20);
-        Self { clock, streams, value_cache_bytes, event_cache_bytes, faults: Arc::default(), vitals: None, flushed: None }
+        Self {
+            clock,
+            streams,
+            value_cache_bytes,
+            event_cache_bytes,
+            faults: Arc::default(),
+            vitals: None,
+            flushed: None,
+        }
     }
 }
 

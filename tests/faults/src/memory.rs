@@ -70,7 +70,8 @@ impl Memory {
     pub fn events(&self) -> Result<Vec<Logged>> {
         let mut events = Vec::new();
         for table in self.streams()? {
-            let mut select = self.connection.prepare(&format!("SELECT subject, aggregate_version, body FROM {table}"))?;
+            let mut select =
+                self.connection.prepare(&format!("SELECT subject, aggregate_version, body FROM {table}"))?;
             let rows = select.query_map([], |row| {
                 let version: Option<i64> = row.get(1)?;
                 Ok(Logged { subject: row.get(0)?, version: version.map(i64::cast_unsigned), body: row.get(2)? })
