@@ -213,17 +213,23 @@ fn come_back(parts: &mut Parts, world: &mut World, place: usize, line: Line) -> 
     let mut copies = parts.outcomes[step.outcome as usize].emits.clone();
     while let Some(message) = copies.pop() {
         for lane in parts.lanes(message).to_vec() {
-            let under_way = world.waiting.iter().any(|there| there.lane == lane && there.message == message)
-                || world.lost().any(|there| there.lane == lane && there.message == message);
-            if !under_way {
-                let before = world.local_of(lane);
-                let step = parts.step(before, message, Line::Answered);
-                of_copy(parts, before, step, None, message)?;
-                copies.extend(&parts.outcomes[step.outcome as usize].emits);
+            if is_to_come(parts, world, lane, message) {
+                continue;
             }
+            let before = world.local_of(lane);
+            let step = parts.step(before, message, Line::Answered);
+            of_copy(parts, before, step, None, message)?;
+            copies.extend(&parts.outcomes[step.outcome as usize].emits);
         }
     }
     Ok(())
+}
+
+/// Whether an event was not handled yet: it waits, is a dead letter, or was not published by a process that died.
+fn is_to_come(parts: &Parts, world: &World, lane: u8, message: Number) -> bool {
+    world.waiting.iter().any(|there| there.lane == lane && there.message == message)
+        || world.lost().any(|there| there.lane == lane && there.message == message)
+        || world.held.iter().any(|(_, outcome)| parts.outcomes[*outcome as usize].emits.contains(&message))
 }
 
 /// A write over HTTP: the event is published, and may be applied before it is delivered.

@@ -45,19 +45,19 @@ pub const BOUNDED: [Plan; 15] = [
 
 /// The larger ones.
 pub const FULL: [Plan; 15] = [
-    CALM.with("2 early timers", Troubles { early: 2, ..NONE }),
-    CALM.with("3 copies", Troubles { copies: 3, ..NONE }),
-    CALM.with("1 loss, 1 crash", Troubles { losses: 1, crashes: 1, ..NONE }),
-    CALM.with("1 loss, 1 copy", Troubles { losses: 1, copies: 1, ..NONE }),
-    CALM.with("1 loss, 1 silence", Troubles { losses: 1, silences: 1, ..NONE }),
-    CALM.with("1 cancellation, 1 loss", Troubles { cancels: 1, losses: 1, ..NONE }),
-    CALM.with("1 cancellation, 1 copy", Troubles { cancels: 1, copies: 1, ..NONE }),
-    CALM.with("1 cancellation, 1 crash", Troubles { cancels: 1, crashes: 1, ..NONE }),
-    CALM.with("1 silence, 1 early timer", Troubles { silences: 1, early: 1, ..NONE }),
     CALM.with("1 crash, 1 silence, 1 copy", Troubles { crashes: 1, silences: 1, copies: 1, ..NONE }),
     CALM.with("1 rival, 1 early timer, 1 copy", Troubles { rivals: 1, early: 1, copies: 1, ..NONE }),
     DECLINING.with("declined, 1 loss", Troubles { losses: 1, ..NONE }),
     BUSY.with("busy, 1 early timer", Troubles { early: 1, ..NONE }),
     BUSY.with("busy, 1 silence, 1 copy", Troubles { silences: 1, copies: 1, ..NONE }),
+    CALM.with("2 early timers", Troubles { early: 2, ..NONE }),
+    CALM.with("3 copies", Troubles { copies: 3, ..NONE }),
+    CALM.with("1 loss, 1 crash", Troubles { losses: 1, crashes: 1, ..NONE }),
+    CALM.with("1 loss, 1 copy", Troubles { losses: 1, copies: 1, ..NONE }),
+    CALM.with("1 loss, 1 silence", Troubles { losses: 1, silences: 1, ..NONE }),
+    CALM.with("1 cancellation, 1 copy", Troubles { cancels: 1, copies: 1, ..NONE }),
+    CALM.with("1 cancellation, 1 crash", Troubles { cancels: 1, crashes: 1, ..NONE }),
+    CALM.with("1 silence, 1 early timer", Troubles { silences: 1, early: 1, ..NONE }),
+    CALM.with("1 cancellation, 1 loss", Troubles { cancels: 1, losses: 1, ..NONE }),
     CALM.with("2 losses", Troubles { losses: 2, ..NONE }),
 ];

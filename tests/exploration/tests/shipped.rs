@@ -8,7 +8,7 @@ use exploration::properties::End;
 use std::collections::BTreeSet;
 
 /// Worlds that one exploration may have: a bound on memory, above what any of them needs.
-const LIMIT: usize = 40_000_000;
+const LIMIT: usize = 100_000_000;
 /// Worlds that the explorations of every run have together, at least: fewer, and something was not explored.
 const AT_LEAST: usize = 5_000_000;
 
