@@ -1,6 +1,6 @@
 //! What every key-value adapter keeps, as a suite: an adapter's tests call each function with an empty store.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a suite fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a suite fails by panicking")]
 
 use super::{Entry, KeyValue, KeyValueError, MAX_KEY_BYTES, MAX_VALUE_BYTES, Swap};
 use bytes::Bytes;
