@@ -25,6 +25,13 @@ async fn an_order_is_confirmed_and_all_sides_agree() -> Result<()> {
     assert_eq!(shop.stock("prod-cuenco").await?, (3, 0, 2));
     let money = shop.money(&order_id).await?;
     assert_eq!((money.charged, money.refunded), (vec![6800], vec![]));
+    let payment = shop.http.get(&format!("/api/v1/payments/{}", order.text_at("/payment/paymentId"))).await?;
+    assert_eq!(
+        (payment.text_at("/status"), payment.number_at("/amount")),
+        ("succeeded", Some(6800)),
+        "{}",
+        payment.text
+    );
     let told = shop.notified("user-lucia", &order_id).await?;
     assert!(told.len() >= 4, "placed, reserved, paid, confirmed: {told:?}");
     Ok(())

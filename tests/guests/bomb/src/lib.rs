@@ -1,5 +1,6 @@
 //! A guest that breaks every limit, one at a time: each must cost one delivery and never the process.
 #![cfg(target_family = "wasm")]
+#![allow(unsafe_code, reason = "generated bindings")]
 
 use generated::bombs::yard::delivery::{BombSpent, Emission, Event, Failure, Metadata, Output, Retry};
 use generated::exports::bombs::yard::event_handler::Guest;

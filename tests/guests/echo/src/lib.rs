@@ -1,5 +1,6 @@
 //! A guest that shows what the host gives it: its request, its stores, its variables, and where it can call.
 #![cfg(target_family = "wasm")]
+#![allow(unsafe_code, reason = "generated bindings")]
 
 use spin_sdk::http::{Request, Response};
 use spin_sdk::key_value::Store;

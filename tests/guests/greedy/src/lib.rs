@@ -1,5 +1,6 @@
 //! A guest that imports what the host has not: it must be refused when it is loaded, by name.
 #![cfg(target_family = "wasm")]
+#![allow(unsafe_code, reason = "generated bindings")]
 
 use spin_sdk::http::{Request, Response};
 use spin_sdk::sqlite::Connection;
