@@ -15,7 +15,8 @@ pub fn workspace() -> PathBuf {
     here.ancestors().nth(2).unwrap_or(here).to_path_buf()
 }
 
-/// A binary of the workspace, beside the running test or program: `target/release/<name>`.
+/// A binary of the workspace, beside the running test or program: `target/release/<name>`. Cargo builds it with the
+/// tests because its package has an integration test.
 ///
 /// # Panics
 /// Where it is not there; the message says what to run.
@@ -27,18 +28,32 @@ pub fn binary(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("{name} is not built: run `cargo build --release --workspace` first"))
 }
 
+/// Builds a library that is preloaded into a process; returns where it is. Cargo builds no `cdylib` for the tests of
+/// others.
+///
+/// # Panics
+/// Where the build fails; its output is in the message.
+#[must_use]
+pub fn preloaded(package: &str) -> PathBuf {
+    cargo(&["build", "--quiet", "--release", "-p", package]);
+    workspace().join(format!("target/release/lib{package}.so"))
+}
+
 /// Builds the `.wasm` of packages of this workspace, once a process; returns the folder they are in.
 ///
 /// # Panics
 /// Where the build fails; its output is in the message.
-#[expect(clippy::panic, clippy::expect_used, reason = "for tests")]
 pub fn build(packages: &[&str]) -> PathBuf {
-    let folder = workspace().join("target/wasm32-wasip2/guest");
+    let mut arguments = vec!["build", "--quiet", "--profile", "guest", "--target", "wasm32-wasip2"];
+    arguments.extend(packages.iter().flat_map(|package| ["-p", package]));
+    cargo(&arguments);
+    workspace().join("target/wasm32-wasip2/guest")
+}
+
+#[expect(clippy::panic, clippy::expect_used, reason = "for tests")]
+fn cargo(arguments: &[&str]) {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(workspace()).args(["build", "--quiet", "--profile", "guest", "--target", "wasm32-wasip2"]);
-    for package in packages {
-        cargo.args(["-p", package]);
-    }
+    cargo.current_dir(workspace()).args(arguments);
     // The variables cargo set for this process would make the inner one rebuild what is there.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
@@ -48,9 +63,8 @@ pub fn build(packages: &[&str]) -> PathBuf {
     }
     let output = cargo.output().expect("cargo runs");
     if !output.status.success() {
-        panic!("building {packages:?} failed:\n{}", String::from_utf8_lossy(&output.stderr));
+        panic!("`cargo {}` failed:\n{}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
     }
-    folder
 }
 
 /// Builds the marketplace's components, once a process; returns the manifest.

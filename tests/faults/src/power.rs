@@ -58,7 +58,7 @@ impl Unsynced {
     /// The environment that makes a process keep them.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
-        let library = artifacts::binary("libunsynced.so");
+        let library = artifacts::preloaded("unsynced");
         let text = |path: &Path| path.display().to_string();
         vec![("LD_PRELOAD".to_owned(), text(&library)), ("A4CO_UNSYNCED".to_owned(), text(&self.path))]
     }

@@ -21,10 +21,15 @@ impl Journal {
         let open = OpenOptions::new().create(true).read(true).append(true).open(path);
         let file = open.with_context(|| format!("opening {}", path.display()))?;
         let mut read = BTreeMap::new();
-        for line in BufReader::new(&file).lines() {
-            let Ok((key, value)) = serde_json::from_str::<(String, String)>(&line?) else { break };
+        let (mut lines, mut line, mut whole) = (BufReader::new(&file), Vec::new(), 0);
+        while lines.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
+            let Ok((key, value)) = serde_json::from_slice::<(String, String)>(&line) else { break };
             read.insert(key, value.into_bytes());
+            whole += line.len() as u64;
+            line.clear();
         }
+        // What is written next begins a line of its own.
+        file.set_len(whole)?;
         Ok(Self { file, pending: Vec::new(), read })
     }
 
