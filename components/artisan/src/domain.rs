@@ -19,8 +19,11 @@ use serde::{Deserialize, Serialize};
 
 /// Who changes a standing when nobody does: the reactivation's timer.
 pub const SYSTEM: &str = "system";
-/// The timer that ends a suspension.
-const REACTIVATION: &str = "reactivation";
+/// The timer that ends a suspension on its date. It names the date: a suspension's command that comes again, long after,
+/// sets its own timer again and must not take the place of another one's.
+fn reactivation_name(date: &str) -> String {
+    format!("reactivation/{date}")
+}
 
 /// An artisan; `None` inside where nobody registered under the id.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -178,10 +181,12 @@ fn change_status(artisan: &Registered, command: &ArtisanStatusChangeRequested, p
         impacted_products: products.to_vec(),
     };
     let reactivation = next.reactivation.clone();
-    let change = Change::to(ArtisanState { registered: Some(next) }).fact(Event::ArtisanStatusChanged(fact));
+    let mut change = Change::to(ArtisanState { registered: Some(next) }).fact(Event::ArtisanStatusChanged(fact));
+    if let Some(date) = &artisan.reactivation {
+        change = change.cancel(reactivation_name(date));
+    }
     Ok(match reactivation.and_then(|date| Some((Millis::parse(&date)?, date))) {
-        Some((at, date)) => change.timer(REACTIVATION, at, reactivate(date)),
-        None if artisan.reactivation.is_some() => change.cancel(REACTIVATION),
+        Some((at, date)) => change.timer(reactivation_name(&date), at, reactivate(date)),
         None => change,
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::local::{LINES, Line};
 use crate::message::{LANES, Part};
-use crate::parts::{Number, Parts, Step, outside};
+use crate::parts::{Number, Outcome, Parts, Step, outside};
 use crate::plan;
 use crate::properties::{Violation, of_copy, of_failure, of_step};
 use crate::world::{Stray, Waiting, World};
@@ -109,7 +109,7 @@ pub fn apply(parts: &mut Parts, world: &World, action: Action) -> Result<World, 
         }
         Action::Cancel(local) => {
             next.left.cancels -= 1;
-            request(parts, &mut next, "cancel", local)?;
+            request(parts, &mut next, plan::CANCELLATIONS[usize::from(next.left.cancels)], local)?;
         }
         Action::HandOver(local) => {
             next.left.deliveries -= 1;
@@ -180,6 +180,10 @@ fn publish(parts: &Parts, world: &mut World, outcome: Number) {
     for message in &outcome.emits {
         world.publish(parts, *message, None);
     }
+    set_timers(world, outcome);
+}
+
+fn set_timers(world: &mut World, outcome: &Outcome) {
     for name in &outcome.drops {
         world.drop(*name);
     }
@@ -209,6 +213,8 @@ fn come_back(parts: &mut Parts, world: &mut World, place: usize, line: Line) -> 
     let step = parts.step(before, stray.message, line);
     world.left.silences -= u8::from(line != Line::Answered);
     of_copy(parts, before, step, Some(first), stray.message)?;
+    // The host has forgotten which timers the event set: it sets them again, and they fire once more, stale.
+    set_timers(world, &parts.outcomes[step.outcome as usize]);
     // What follows is published once more: copies, of which those that were handled must change nothing either.
     let mut copies = parts.outcomes[step.outcome as usize].emits.clone();
     while let Some(message) = copies.pop() {
@@ -234,7 +240,7 @@ fn is_to_come(parts: &Parts, world: &World, lane: u8, message: Number) -> bool {
 
 /// A write over HTTP: the event is published, and may be applied before it is delivered.
 fn request(parts: &mut Parts, world: &mut World, what: &str, local: bool) -> Result<(), Violation> {
-    let event = if what == "cancel" { plan::cancel() } else { plan::deliver() };
+    let event = if plan::CANCELLATIONS.contains(&what) { plan::cancel() } else { plan::deliver() };
     let message = parts.message(outside(what, event));
     let mut applied = None;
     if local {

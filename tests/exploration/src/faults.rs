@@ -3,7 +3,7 @@
 use crate::local::{Handled, Line, Local, handle};
 use crate::message::{Message, Part};
 use crate::plan::{ORDER, PRODUCTS, Plan};
-use crate::plans::{CANCELS, COPIES, DECLINED, HANDED_OVER, LOSSES, RIVALS, SILENCES};
+use crate::plans::{CANCELS, CANCELS_TWICE, COPIES, DECLINED, HANDED_OVER, LOSSES, RIVALS, SILENCES};
 use kit::Event;
 use kit::aggregate::aggregate_key;
 use kit::json::{self, Value, json};
@@ -40,7 +40,7 @@ impl Fault {
 }
 
 /// The faults, at least one of each component.
-pub static FAULTS: [Fault; 10] = [
+pub static FAULTS: [Fault; 11] = [
     Fault { name: "saga forgets to release the second item", component: "saga", plan: DECLINED, decide: one_release },
     Fault {
         name: "saga takes a payment that comes late for one in time",
@@ -53,6 +53,12 @@ pub static FAULTS: [Fault; 10] = [
         component: "saga",
         plan: CANCELS,
         decide: no_refund,
+    },
+    Fault {
+        name: "saga lets a repeat take the place of the deadline that runs",
+        component: "saga",
+        plan: CANCELS_TWICE,
+        decide: timers_by_step,
     },
     Fault { name: "order confirms a cancelled order", component: "order", plan: CANCELS, decide: confirms_cancelled },
     Fault { name: "order cancels a delivered order", component: "order", plan: HANDED_OVER, decide: cancels_delivered },
@@ -107,6 +113,20 @@ fn without(mut handled: Handled, unwanted: impl Fn(&str, &str) -> bool) -> Handl
 fn one_release(part: Part, local: &Local, message: &Message, line: Line) -> Handled {
     let second = |subject: &str, of: &str| subject == "inventory.stock.release" && of == PRODUCTS[1];
     without(handle(part, local, message, line), second)
+}
+
+/// Its timers are named by their step alone, so that a later one replaces an earlier one, and an earlier one a later.
+fn timers_by_step(part: Part, local: &Local, message: &Message, line: Line) -> Handled {
+    let mut handled = handle(part, local, message, line);
+    let step = |name: &mut String| name.truncate(name.find('/').unwrap_or(name.len()));
+    for output in handled.outputs.iter_mut().flatten() {
+        match output {
+            kit::Output::Timer(timer) => step(&mut timer.name),
+            kit::Output::CancelTimer(name) => step(name),
+            kit::Output::Emit(_) => {}
+        }
+    }
+    handled
 }
 
 fn no_refund(part: Part, local: &Local, message: &Message, line: Line) -> Handled {

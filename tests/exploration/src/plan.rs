@@ -110,6 +110,9 @@ impl Plan {
     }
 }
 
+/// What the customer's cancellations are called: each is an event of its own.
+pub const CANCELLATIONS: [&str; 2] = ["cancel", "cancel-again"];
+
 /// `order.cancel` from the customer.
 ///
 /// # Panics

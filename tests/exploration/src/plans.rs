@@ -15,6 +15,8 @@ pub const COPIES: Plan = CALM.with("2 copies", Troubles { copies: 2, ..NONE });
 pub const LOSSES: Plan = CALM.with("1 loss", Troubles { losses: 1, ..NONE });
 /// The customer cancels.
 pub const CANCELS: Plan = CALM.with("1 cancellation", Troubles { cancels: 1, ..NONE });
+/// The customer cancels twice, and a timer fires early.
+pub const CANCELS_TWICE: Plan = CALM.with("2 cancellations, 1 early timer", Troubles { cancels: 2, early: 1, ..NONE });
 /// The customer cancels and gets the goods.
 pub const HANDED_OVER: Plan = CALM.with("1 cancellation, 1 delivery", Troubles { cancels: 1, deliveries: 1, ..NONE });
 /// Someone else takes the last piece, and a timer fires early.
@@ -44,7 +46,8 @@ pub const BOUNDED: [Plan; 15] = [
 ];
 
 /// The larger ones.
-pub const FULL: [Plan; 15] = [
+pub const FULL: [Plan; 16] = [
+    CANCELS_TWICE,
     CALM.with("1 crash, 1 silence, 1 copy", Troubles { crashes: 1, silences: 1, copies: 1, ..NONE }),
     CALM.with("1 rival, 1 early timer, 1 copy", Troubles { rivals: 1, early: 1, copies: 1, ..NONE }),
     DECLINING.with("declined, 1 loss", Troubles { losses: 1, ..NONE }),

@@ -2,11 +2,12 @@
 
 use crate::message::{LANES, Part};
 use crate::parts::{Number, Parts, Step, outside_id};
-use crate::plan::{Plan, QUANTITIES, TOTAL};
+use crate::plan::{CANCELLATIONS, Plan, QUANTITIES, TOTAL};
 use crate::view::{Shelf, View};
 use crate::world::World;
 use inventory::domain::Status as Claim;
 use kit::Event;
+use kit::events::saga::SagaStep;
 use order::domain::Status;
 use saga::domain::Phase;
 
@@ -96,7 +97,7 @@ pub fn of_failure(parts: &Parts, world: &World, step: Step, message: Number) -> 
 struct Seen<'a> {
     order: Status,
     phase: Phase,
-    waits: bool,
+    deadlines: &'a [(SagaStep, u32)],
     shelves: [&'a Shelf; 2],
     taken: u64,
     returned: u64,
@@ -108,14 +109,14 @@ impl<'a> Seen<'a> {
         match views {
             [
                 View::Order(order),
-                View::Saga(phase, waits),
+                View::Saga(phase, deadlines),
                 View::Shelf(first),
                 View::Shelf(second),
                 View::Till(taken, returned),
             ] => Ok(Self {
                 order: *order,
                 phase: *phase,
-                waits: *waits,
+                deadlines,
                 shelves: [first, second],
                 taken: *taken,
                 returned: *returned,
@@ -160,7 +161,22 @@ pub fn of_moment(parts: &Parts, world: &World, plan: &Plan) -> Result<(), Violat
     let holds = seen.shelves.iter().any(|shelf| matches!(shelf.claim(), Some(Claim::Held | Claim::Sold)));
     must(seen.phase != Phase::Failed || !holds, || says("it failed and holds stock"))?;
     let sold = seen.shelves.iter().all(|shelf| shelf.claim() == Some(Claim::Sold));
-    must(seen.order != Status::Delivered || sold, || says("it is delivered and not sold"))
+    must(seen.order != Status::Delivered || sold, || says("it is delivered and not sold"))?;
+    let unguarded = seen.deadlines.iter().find(|deadline| !is_guarded(parts, world, **deadline));
+    must(unguarded.is_none(), || format!("the timer of {unguarded:?} is gone: {}", seen.says()))
+}
+
+/// Whether a deadline that runs will run out: its timer is set, or is being set, or its event is under way or dead.
+fn is_guarded(parts: &Parts, world: &World, (step, generation): (SagaStep, u32)) -> bool {
+    let tells = |message: Number| match &parts.messages[message as usize].event {
+        Event::SagaTimeout(timeout) => (timeout.step, timeout.generation) == (step, generation),
+        _ => false,
+    };
+    let held = |outcome: Number| parts.outcomes[outcome as usize].timers.iter().any(|(_, message)| tells(*message));
+    world.timers.iter().any(|(_, message)| tells(*message))
+        || world.waiting.iter().any(|there| tells(there.message))
+        || world.held.iter().any(|(_, outcome)| held(*outcome))
+        || world.lost().any(|stray| tells(stray.message))
 }
 
 /// How an order ended.
@@ -189,7 +205,7 @@ pub fn of_end(parts: &Parts, world: &World) -> Result<End, Violation> {
         let message = &parts.messages[stray.message as usize];
         match LANES[usize::from(stray.lane)].part {
             Part::Saga => matches!(message.event, Event::OrderCreated(_) | Event::OrderCancelled(_)),
-            Part::Order => message.id == outside_id("cancel"),
+            Part::Order => CANCELLATIONS.iter().any(|name| message.id == outside_id(name)),
             Part::First | Part::Second | Part::Payment => false,
         }
     });
@@ -201,7 +217,7 @@ pub fn of_end(parts: &Parts, world: &World) -> Result<End, Violation> {
         _ if lost => return Ok(End::Waiting),
         _ => return Err(Violation(format!("nothing happens any more, and it is no end: {}", seen.says()))),
     };
-    must(!seen.waits, || format!("it ended with deadlines: {}", seen.says()))?;
+    must(seen.deadlines.is_empty(), || format!("it ended with deadlines: {}", seen.says()))?;
     if matches!(end, End::Confirmed | End::Delivered) {
         let sold = seen.shelves.iter().zip(QUANTITIES).all(|(shelf, quantity)| {
             shelf.claim() == Some(Claim::Sold) && shelf.counts.sold == quantity && shelf.claimed(Claim::Held) == 0

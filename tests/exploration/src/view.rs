@@ -5,6 +5,7 @@ use crate::message::Part;
 use crate::plan::{ORDER, PRODUCTS, RIVAL};
 use inventory::domain::{Counts, Entry, Status, settled_key};
 use kit::aggregate::{self, aggregate_key, parse};
+use kit::events::saga::SagaStep;
 use kit::http::Request;
 use kit::json::{self, Value};
 use kit::memory::block_on;
@@ -17,8 +18,8 @@ use std::fmt;
 pub enum View {
     /// The order; absent until it is heard of.
     Order(ordering::Status),
-    /// The saga and whether it waits for a deadline.
-    Saga(sagas::Phase, bool),
+    /// The saga, and the deadlines it waits for.
+    Saga(sagas::Phase, Vec<(SagaStep, u32)>),
     /// A product's stock.
     Shelf(Box<Shelf>),
     /// The gateway's ledger: how much was taken, and how much went back, in minor units.
@@ -76,7 +77,8 @@ impl View {
             }
             Part::Saga => {
                 let saga = state::<sagas::Saga>(local, ORDER);
-                Self::Saga(saga.phase, !saga.deadlines.is_empty())
+                let running = saga.deadlines.iter().map(|deadline| (deadline.step, deadline.generation));
+                Self::Saga(saga.phase, running.collect())
             }
             Part::First => shelf(local, PRODUCTS[0]),
             Part::Second => shelf(local, PRODUCTS[1]),

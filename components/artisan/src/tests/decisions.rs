@@ -54,9 +54,19 @@ fn a_suspension_ends_on_its_date_and_a_stale_end_does_nothing() {
     };
     let mut scenario = scenario().given(verify("a"));
     let then = scenario.when(Event::ArtisanStatusChange(suspend.clone()));
-    let Some(Effect::Timer(_, at, end)) = then.change().effects.last().cloned() else { panic!("{then:?}") };
+    let Some(Effect::Timer(first, at, end)) = then.change().effects.last().cloned() else { panic!("{then:?}") };
     assert_eq!(at.rfc3339(), date);
     scenario.clone().when(end.clone()).publishes(&["artisan.status.changed"]);
+
+    let later = NOW.plus(2 * 86_400_000).rfc3339();
+    let mut again = scenario.clone().given(Event::ArtisanStatusChange(become_status(ArtisanStatus::Active)));
+    let suspend = ArtisanStatusChangeRequested {
+        automatic_reactivation_date: Some(later),
+        ..become_status(ArtisanStatus::Suspended)
+    };
+    let then = again.when(Event::ArtisanStatusChange(suspend));
+    let Some(Effect::Timer(second, ..)) = then.change().effects.last() else { panic!("{then:?}") };
+    assert_ne!(first, *second, "a copy of the first suspension would take the second one's timer away");
 
     let mut lifted = scenario.given(Event::ArtisanStatusChange(become_status(ArtisanStatus::Active)));
     lifted.when(end).is_refused("stale-reactivation").keeps_the_state();

@@ -1,6 +1,6 @@
 //! A saga as it is shown: where it stands, what it waits for, what happened.
 
-use crate::domain::{Deadline, OrderStatus, PaymentState, Phase, Saga, Stock, Turn, effects, reason_name, timer_name};
+use crate::domain::{Deadline, OrderStatus, PaymentState, Phase, Saga, Stock, Turn, effects, reason_name, step_name};
 use kit::aggregate::Effect;
 use kit::ids;
 use kit::time::Millis;
@@ -151,7 +151,7 @@ impl SagaView {
 
 impl DeadlineView {
     fn of(deadline: &Deadline) -> Self {
-        Self { step: timer_name(deadline.step), due_at: deadline.due.rfc3339(), generation: deadline.generation }
+        Self { step: step_name(deadline.step), due_at: deadline.due.rfc3339(), generation: deadline.generation }
     }
 }
 
@@ -174,10 +174,17 @@ impl ConsequenceView {
             Effect::Fact(event) | Effect::Again(_, event) => {
                 Self::Sent(CommandView { event: event.subject(), aggregate_id: String::new() })
             }
-            Effect::Timer(deadline, Millis(due), _) => Self::Set { deadline, due_at: Millis(due).rfc3339() },
-            Effect::Cancel(dropped_deadline) => Self::Dropped { dropped_deadline },
+            Effect::Timer(name, Millis(due), _) => {
+                Self::Set { deadline: step_of(&name), due_at: Millis(due).rfc3339() }
+            }
+            Effect::Cancel(name) => Self::Dropped { dropped_deadline: step_of(&name) },
         }
     }
+}
+
+/// The step of a timer's name, which also says the generation.
+fn step_of(timer: &str) -> String {
+    timer.split('/').next().unwrap_or(timer).to_owned()
 }
 
 fn items(order_id: &str, saga: &Saga) -> Vec<ItemView> {

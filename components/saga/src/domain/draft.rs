@@ -29,26 +29,26 @@ impl<'a> Draft<'a> {
 
     /// Sets the deadline of a step; one of an earlier generation is stale from now on.
     pub(super) fn set(&mut self, step: SagaStep) {
+        self.drop(step);
         self.saga.generation += 1;
         let deadline =
             Deadline { step, generation: self.saga.generation, due: self.now.plus(self.settings.period(step)) };
-        self.saga.deadlines.retain(|running| running.step != step);
         self.saga.deadlines.push(deadline);
         self.go(Move::Set { step, generation: deadline.generation, due: deadline.due });
     }
 
     /// Drops the deadline of a step, if it runs.
     pub(super) fn drop(&mut self, step: SagaStep) {
-        if self.saga.deadline(step).is_some() {
+        if let Some(Deadline { generation, .. }) = self.saga.deadline(step).copied() {
             self.forget(step);
-            self.go(Move::Drop { step });
+            self.go(Move::Drop { step, generation });
         }
     }
 
     /// Drops every deadline.
     pub(super) fn drop_all(&mut self) {
-        for deadline in std::mem::take(&mut self.saga.deadlines) {
-            self.go(Move::Drop { step: deadline.step });
+        for Deadline { step, generation, .. } in std::mem::take(&mut self.saga.deadlines) {
+            self.go(Move::Drop { step, generation });
         }
     }
 

@@ -20,9 +20,16 @@ pub fn effects(saga: &Saga, order_id: &str, turn: &Turn) -> Vec<Effect> {
     outgoing.effects
 }
 
-/// The timer of a step's deadline.
+/// The timer of a deadline. It names the generation: a cause that comes again sets its own timer again, long stale, and
+/// must not take the place of the one that runs.
 #[must_use]
-pub fn timer_name(step: SagaStep) -> &'static str {
+pub fn timer_name(step: SagaStep, generation: u32) -> String {
+    format!("{}/{generation}", step_name(step))
+}
+
+/// A step in the words of the wire.
+#[must_use]
+pub fn step_name(step: SagaStep) -> &'static str {
     match step {
         SagaStep::StockCheck => "stock-check",
         SagaStep::PaymentProcessing => "payment-processing",
@@ -70,9 +77,9 @@ impl Outgoing<'_> {
             }
             Move::Set { step, generation, due } => {
                 let event = self.timeout(*step, *generation, *due);
-                self.effects.push(Effect::Timer(timer_name(*step).to_owned(), *due, event));
+                self.effects.push(Effect::Timer(timer_name(*step, *generation), *due, event));
             }
-            Move::Drop { step } => self.effects.push(Effect::Cancel(timer_name(*step).to_owned())),
+            Move::Drop { step, generation } => self.effects.push(Effect::Cancel(timer_name(*step, *generation))),
         }
     }
 

@@ -148,6 +148,10 @@ pub enum Move {
     Drop {
         /// Of what.
         step: SagaStep,
+        /// Which one; 0, which none has, in sagas that were stored before timers were named by it: their timers run out
+        /// without effect.
+        #[serde(default)]
+        generation: u32,
     },
 }
 

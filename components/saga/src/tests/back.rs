@@ -148,7 +148,7 @@ fn after_the_pivot_the_order_decides_first() {
         case.overdue("order-confirmation", &["-whole", "+compensation", "order.cancel>o1"]).is(Phase::Compensating);
     };
     let refund = refund();
-    let undo = [RELEASES[0], RELEASES[1], &refund, "+compensation"];
+    let undo = [RELEASES[0], RELEASES[1], &refund, "-compensation", "+compensation"];
     let mut case = at(Phase::OrderConfirmation);
     overdue(&mut case);
     case.when("p1", sold("p1"), &[]).when(ORDER, confirmed(), &RESELLS); // copies only: no new sale
@@ -169,7 +169,7 @@ fn a_confirmation_heard_too_late_sells_nothing() {
     case.overdue("order-confirmation", &["-whole", "+compensation", "order.cancel>o1"]);
     case.when(ORDER, confirmed(), &[]).is(Phase::Compensating);
     let refund = refund();
-    let undo = [RELEASES[0], RELEASES[1], &refund, "+compensation"];
+    let undo = [RELEASES[0], RELEASES[1], &refund, "-compensation", "+compensation"];
     case.when(ORDER, cancelled(CustomerRequest), &undo);
     assert_eq!(case.saga.reason, Some(InventoryUnavailable));
 }
@@ -312,4 +312,21 @@ fn a_reservation_that_expired_confirms_no_release() {
     assert!(matches!(case.decision("p1", &expired), Decision::Ignore));
     case.given(ORDER, cancelled(CustomerRequest)).given("p1", expired);
     assert_eq!(case.saga.items.first().map(|item| item.stock), Some(Stock::ReleaseAsked));
+}
+
+/// A second cancellation has another id, and the saga says again what it said to the first: all of it, timers too.
+#[test]
+fn a_repeated_cause_leaves_the_running_deadline_alone() {
+    let mut case = at(Phase::PaymentProcessing);
+    case.given(ORDER, cancelled(CustomerRequest));
+    case.overdue("compensation", &[RELEASES[0], RELEASES[1], &refund(), "+compensation"]);
+    let running = *case.saga.deadline(SagaStep::Compensation).unwrap();
+    let again = case.effects(ORDER, &cancelled(CustomerRequest));
+    let touched = |effect: &Effect| match effect {
+        Effect::Timer(name, ..) | Effect::Cancel(name) => Some(name.clone()),
+        _ => None,
+    };
+    let touched: Vec<_> = again.iter().filter_map(touched).collect();
+    assert!(!touched.is_empty(), "the first answer set a deadline: {again:?}");
+    assert!(!touched.contains(&crate::domain::timer_name(running.step, running.generation)), "{touched:?}");
 }

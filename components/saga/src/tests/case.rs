@@ -66,7 +66,7 @@ impl Case {
     /// The deadline of a step runs out.
     #[track_caller]
     pub fn overdue(&mut self, step: &str, expected: &[&str]) -> &mut Self {
-        let running = self.saga.deadlines.iter().find(|deadline| crate::domain::timer_name(deadline.step) == step);
+        let running = self.saga.deadlines.iter().find(|deadline| crate::domain::step_name(deadline.step) == step);
         let running = *running.unwrap_or_else(|| panic!("no deadline of {step} runs: {:?}", self.saga.deadlines));
         self.now = running.due;
         let event = timeout(running.step, running.generation);
@@ -98,13 +98,14 @@ pub fn meta(from: &str, sequence: u64, now: Millis) -> Metadata {
     }
 }
 
-/// An effect in short.
+/// An effect in short; a timer without its generation.
 pub fn said(effect: &Effect) -> String {
+    let step = |name: &str| name.split('/').next().unwrap_or(name).to_owned();
     match effect {
         Effect::Fact(event) | Effect::Again(_, event) => format!("{}!", event.subject()),
         Effect::For(id, event) => format!("{}>{id}", event.subject()),
-        Effect::Timer(name, ..) => format!("+{name}"),
-        Effect::Cancel(name) => format!("-{name}"),
+        Effect::Timer(name, ..) => format!("+{}", step(name)),
+        Effect::Cancel(name) => format!("-{}", step(name)),
     }
 }
 

@@ -121,5 +121,5 @@ fn deadlines_follow_the_settings() {
             _ => None,
         })
         .collect();
-    assert_eq!(due, [("stock-check", 500), ("whole", 300_000)]);
+    assert_eq!(due, [("stock-check/1", 500), ("whole/2", 300_000)]);
 }

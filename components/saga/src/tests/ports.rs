@@ -106,6 +106,16 @@ fn a_newer_format_is_refused_clearly() {
 }
 
 #[test]
+fn a_deadline_that_was_dropped_before_timers_named_their_generation_is_read() {
+    let older = r#"{"format":1,"version":3,"state":{"phase":"failed","terms":null,"items":[],"payment":{"state":"unasked",
+        "attempt":0},"order":"cancelled","generation":1,"history":[{"at":1,"by":"cancelled","led":[{"drop":{"step":
+        "whole"}}]}]}}"#;
+    let stored = aggregate::parse::<crate::domain::Saga>(older.as_bytes()).unwrap();
+    let expected = crate::domain::Move::Drop { step: kit::events::saga::SagaStep::Whole, generation: 0 };
+    assert_eq!(stored.state.history.first().map(|turn| turn.led.as_slice()), Some(&[expected][..]));
+}
+
+#[test]
 fn a_saga_is_shown_with_its_timeline() {
     let memory = Memory::at(NOW);
     for (sequence, (from, event)) in (1..).zip(story().iter().take(4)) {
