@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 /// Answers calls.
 pub type Callee = Box<dyn Fn(&Request) -> Result<Response, CallError>>;
+/// Comes between a publishing and what its publisher does next.
+pub type Interruption = Box<dyn FnOnce(&Memory)>;
 
 /// The ports in memory.
 #[derive(Default)]
@@ -17,6 +19,7 @@ pub struct Memory {
     published: RefCell<Vec<(String, String)>>,
     variables: RefCell<BTreeMap<String, String>>,
     callee: RefCell<Option<Callee>>,
+    interruption: RefCell<Option<Interruption>>,
     now: Cell<u64>,
     ids: Cell<u64>,
     /// The next so many swaps are carried out and answered as unknown.
@@ -52,6 +55,11 @@ impl Memory {
     pub fn with_callee(self, callee: impl Fn(&Request) -> Result<Response, CallError> + 'static) -> Self {
         *self.callee.borrow_mut() = Some(Box::new(callee));
         self
+    }
+
+    /// After the next publishing, and before its publisher goes on, this happens: a delivery that is faster, for one.
+    pub fn interrupt(&self, interruption: impl FnOnce(&Self) + 'static) {
+        *self.interruption.borrow_mut() = Some(Box::new(interruption));
     }
 
     /// Moves the clock later.
@@ -142,6 +150,11 @@ impl Ports for Memory {
                 published.len()
             }
         };
+        drop(published);
+        let interruption = self.interruption.borrow_mut().take();
+        if let Some(interruption) = interruption {
+            interruption(self);
+        }
         if take(&self.unknown_publishings) {
             return Err(PublishError::Unavailable("no answer".to_owned()));
         }

@@ -41,7 +41,7 @@ pub async fn execute<D: Decider, P: Ports>(
 pub enum LocalAnswer<S> {
     /// This came of it; the state is the one after.
     Outcome(Outcome, S),
-    /// The delivery and later ones went first: only the state can tell.
+    /// The delivery and later ones went first, and it was not refused: the state tells the rest.
     Late(S),
     /// Too many wait for their delivery: it will be done, not yet.
     Accepted(S),
@@ -69,6 +69,9 @@ async fn run<D: Decider, P: Ports>(ports: &P, input: Input<'_>, arrival: Arrival
         let loaded = load::<D::State, P>(ports, input.id).await?;
         let input = Input { version: loaded.stored.version + 1, ..input };
         match loaded.stored.inbox.lookup(input.origin()) {
+            Known::Settled if arrival == Arrival::Local => {
+                return late::<D, P>(ports, input, loaded.stored.state).await;
+            }
             Known::Settled => return Ok(Ended::Nothing(loaded.stored.state)),
             Known::Outcome(outcome) => {
                 keep::<D, P>(ports, input, &outcome).await?;
@@ -98,6 +101,25 @@ async fn run<D: Decider, P: Ports>(ports: &P, input: Input<'_>, arrival: Arrival
         }
     }
     Err(Failure::Retry(Retry { after: None, reason: format!("{MAX_CONFLICTS} swaps of {} were lost", input.id) }))
+}
+
+/// What a request is told whose event was delivered, and later ones after it, before it could apply it here: the outcome
+/// that was kept; where none is, what the state says. The decision is taken once more and not written: a repeat changes
+/// nothing, so a no today was a no then.
+async fn late<D: Decider, P: Ports>(ports: &P, input: Input<'_>, state: D::State) -> Result<Ended<D::State>, Failure> {
+    if let Some(outcome) = kept::<D, P>(ports, input).await.map_err(retry)? {
+        return Ok(Ended::Outcome(outcome, state));
+    }
+    let facts = D::facts(ports, &state, input).await.map_err(retry)?;
+    match D::decide(&state, &facts, input) {
+        Decision::Change(change) => Ok(match change.refusal {
+            Some(refusal) => Ended::Outcome(Outcome::Refused(refusal, Vec::new()), state),
+            None => Ended::Nothing(state),
+        }),
+        Decision::Ignore => Ok(Ended::Nothing(state)),
+        Decision::Retry(reason) => Err(Failure::Retry(Retry { after: None, reason })),
+        Decision::Reject(reason) => Err(Failure::Reject(reason)),
+    }
 }
 
 /// The delivery of an event that HTTP applied: where many such wait, writes it down as delivered, which drops them. A

@@ -172,6 +172,18 @@ fn a_late_local_apply_decides_nothing() {
 }
 
 #[test]
+fn a_late_local_apply_learns_of_the_refusal_that_was_kept() {
+    let ports = Memory::default();
+    let refused = adjust(-1, true);
+    block_on(execute::<Counter, _>(&ports, "a", &meta(1, "e1"), &refused)).unwrap();
+    deliver(&ports, 2, "e2", 5);
+    let answer = block_on(apply_locally::<Counter, _>(&ports, "a", &meta(1, "e1"), &refused)).unwrap();
+    let LocalAnswer::Outcome(outcome, state) = answer else { panic!("{answer:?}") };
+    assert_eq!(outcome.refusal().map(|refusal| refusal.code.as_str()), Some("too-few"));
+    assert_eq!((state.count, count(&ports)), (5, 5), "though by now it could be made");
+}
+
+#[test]
 fn local_entries_are_bounded_and_deliveries_make_room() {
     let ports = Memory::default();
     let apply = |sequence: u64| {

@@ -255,6 +255,48 @@ fn an_order_is_delivered_when_all_is_sold_and_then_not_cancelled() {
     assert_eq!(post(&memory, &deliver, &json!({"deliveredAt": "noon"})).0, 422);
 }
 
+/// The request just published is delivered before its sender applies it, then this report, then a later request.
+fn outrun(memory: &Memory, id: &str, between: Option<Event>) {
+    let id = id.to_owned();
+    memory.interrupt(move |memory| {
+        deliver_published(memory);
+        let later = memory.published().len() as u64;
+        if let Some(event) = between {
+            report(memory, &id, "p1", later, event);
+        }
+        let mut later = meta(&id, "memory", later + 1);
+        later.event_id = "later".to_owned();
+        block_on(Order::handle(memory, later, confirm())).unwrap();
+    });
+}
+
+#[test]
+fn a_refusal_is_told_as_such_however_late_and_again_with_its_key() {
+    let memory = memory();
+    let id = placed(&memory);
+    report(&memory, &id, &id, 1, confirm());
+    outrun(&memory, &id, Some(sold()));
+    let path = format!("/api/v1/orders/{id}/deliver");
+    let request = || Request::post(&path, "{}").with_header("idempotency-key", "k");
+    let first = block_on(Order::serve(&memory, request()));
+    let problem: Value = serde_json::from_slice(&first.body).unwrap();
+    assert_eq!((first.status, &problem["code"]), (409, &"items-not-sold".into()), "{problem}");
+    assert_eq!(block_on(Order::serve(&memory, request())), first);
+    assert_eq!(get(&memory, &format!("/api/v1/orders/{id}")).1["status"], "confirmed");
+}
+
+#[test]
+fn a_refusal_that_is_not_kept_is_told_from_the_state_however_late() {
+    let memory = memory();
+    let id = placed(&memory);
+    report(&memory, &id, &id, 1, confirm());
+    report(&memory, &id, "p1", 2, sold());
+    assert_eq!(post(&memory, &format!("/api/v1/orders/{id}/deliver"), &json!({})).0, 200);
+    outrun(&memory, &id, None);
+    let (status, problem, _) = post(&memory, &format!("/api/v1/orders/{id}/cancel"), &json!({}));
+    assert_eq!((status, &problem["code"]), (409, &"order-delivered".into()), "{problem}");
+}
+
 #[test]
 fn unknown_orders_and_routes_are_problems() {
     let memory = memory();
