@@ -16,7 +16,7 @@ use kit::http::{Page, Problem, Request, Response, page_of, read_body};
 use kit::ids::is_id;
 use kit::inbox::Refusal;
 use kit::ports::Ports;
-use kit::submit::{Answer, Draft, Scope, submit};
+use kit::submit::{ANYBODY, Answer, Draft, submit};
 use serde::Serialize;
 
 /// Answers a request below `/api/v1/artisans`.
@@ -102,10 +102,7 @@ async fn register<P: Ports>(ports: &P, request: &Request) -> Response {
         Err(problem) => return problem.into(),
     };
     let id = body.artisan_id.clone().unwrap_or_else(|| ports.new_id());
-    let scope = Scope {
-        route: "POST /api/v1/artisans",
-        caller: body.artisan_id.as_deref().filter(|id| is_id(id)).unwrap_or("-"),
-    };
+    let caller = body.artisan_id.as_deref().filter(|id| is_id(id)).unwrap_or(ANYBODY);
     let build = async || {
         let profile = bodies::profile(&body, ports.now())?;
         if aggregate::read::<ArtisanState, P>(ports, &id).await?.is_some_and(|(state, _)| state.registered.is_some()) {
@@ -113,7 +110,7 @@ async fn register<P: Ports>(ports: &P, request: &Request) -> Response {
         }
         Ok(Draft { aggregate_id: id.clone(), saga_id: None, event: Event::ArtisanRegistered(profile) })
     };
-    submit::<Artisans, P, _, _>(ports, request, scope, build, |answer| registration_answer(answer, &id)).await
+    submit::<Artisans, P, _, _>(ports, request, caller, build, |answer| registration_answer(answer, &id)).await
 }
 
 fn registration_answer(answer: Answer<'_, ArtisanState>, id: &str) -> Response {
@@ -133,23 +130,21 @@ fn registration_answer(answer: Answer<'_, ArtisanState>, id: &str) -> Response {
 }
 
 async fn verify<P: Ports>(ports: &P, request: &Request, id: &str) -> Response {
-    let scope = Scope { route: "POST /api/v1/artisans/{id}/verify", caller: id };
     let build = async || {
         let command = read_body::<VerifyBody>(request)?.command(ports.now())?;
         load(ports, id).await?;
         Ok(Draft { aggregate_id: id.to_owned(), saga_id: None, event: Event::ArtisanVerify(command) })
     };
-    submit::<Artisans, P, _, _>(ports, request, scope, build, |answer| command_answer(answer, id)).await
+    submit::<Artisans, P, _, _>(ports, request, id, build, |answer| command_answer(answer, id)).await
 }
 
 async fn change_status<P: Ports>(ports: &P, request: &Request, id: &str) -> Response {
-    let scope = Scope { route: "POST /api/v1/artisans/{id}/status", caller: id };
     let build = async || {
         let command = read_body::<StatusBody>(request)?.command(ports.now())?;
         load(ports, id).await?;
         Ok(Draft { aggregate_id: id.to_owned(), saga_id: None, event: Event::ArtisanStatusChange(command) })
     };
-    submit::<Artisans, P, _, _>(ports, request, scope, build, |answer| command_answer(answer, id)).await
+    submit::<Artisans, P, _, _>(ports, request, id, build, |answer| command_answer(answer, id)).await
 }
 
 fn command_answer(answer: Answer<'_, ArtisanState>, id: &str) -> Response {
@@ -177,7 +172,6 @@ async fn list_product<P: Ports>(ports: &P, request: &Request, artisan_id: &str) 
         Err(problem) => return problem.into(),
     };
     let id = body.product_id.clone().unwrap_or_else(|| ports.new_id());
-    let scope = Scope { route: "POST /api/v1/artisans/{artisanId}/products", caller: artisan_id };
     let build = async || {
         let listing = bodies::listing(&body, artisan_id, ports.now())?;
         let artisan = load(ports, artisan_id).await?;
@@ -190,7 +184,7 @@ async fn list_product<P: Ports>(ports: &P, request: &Request, artisan_id: &str) 
         }
         Ok(Draft { aggregate_id: id.clone(), saga_id: None, event: Event::ArtisanProductListed(listing) })
     };
-    submit::<Listings, P, _, _>(ports, request, scope, build, |answer| listing_answer(answer, &id)).await
+    submit::<Listings, P, _, _>(ports, request, artisan_id, build, |answer| listing_answer(answer, &id)).await
 }
 
 fn listing_answer(answer: Answer<'_, Listing>, id: &str) -> Response {

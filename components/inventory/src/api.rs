@@ -3,11 +3,10 @@
 use crate::domain::{Decisions, Stock};
 use kit::events::inventory::{AdjustmentReason, InventoryAdjustRequested};
 use kit::http::{FieldError, Problem, Request, Response, read_body};
-use kit::submit::{Answer, Draft, Scope, submit};
+use kit::submit::{Answer, Draft, submit};
 use kit::{Event, Ports, aggregate, ids};
 use serde::{Deserialize, Serialize};
 
-const ADJUST: &str = "POST /api/v1/inventory/{productId}/adjustments";
 /// Longest text that a person may add, in bytes: it goes into every copy of the event.
 const MAX_TEXT: usize = 1_000;
 
@@ -64,7 +63,6 @@ async fn adjust<P: Ports>(ports: &P, request: &Request, product_id: &str) -> Res
     let body: Adjustment = read_body(request)?;
     check(product_id, &body)?;
     let caller = body.adjusted_by.clone();
-    let scope = Scope { route: ADJUST, caller: &caller };
     let build = async || {
         listed(ports, product_id).await?;
         Ok(Draft {
@@ -85,7 +83,7 @@ async fn adjust<P: Ports>(ports: &P, request: &Request, product_id: &str) -> Res
         Answer::Refused(refusal, _) => Problem::refused(refusal).into(),
         Answer::Accepted(_, stock) => Response::json(202, &counted(product_id, &stock)),
     };
-    Ok(submit::<Decisions, _, _, _>(ports, request, scope, build, answer).await)
+    Ok(submit::<Decisions, _, _, _>(ports, request, &caller, build, answer).await)
 }
 
 async fn listed<P: Ports>(ports: &P, product_id: &str) -> Result<Stock, Problem> {

@@ -13,7 +13,7 @@ use crate::wire::{WireEvent, WireMetadata};
 
 mod record;
 
-use record::Claim;
+use record::{Claim, Scope};
 
 /// How long a repeat with the same `Idempotency-Key` is answered as the first was, in milliseconds.
 pub const KEY_LIFETIME: u64 = DAY;
@@ -42,36 +42,25 @@ pub enum Answer<'a, S> {
     Accepted(&'a Event, S),
 }
 
-/// Which request this is, for `Idempotency-Key`.
-#[derive(Debug, Clone, Copy)]
-pub struct Scope<'a> {
-    /// The route's name: `POST /api/v1/orders`.
-    pub route: &'a str,
-    /// Who asks; `-` where nobody can tell.
-    pub caller: &'a str,
-}
+/// Nobody can tell who asks.
+pub const ANYBODY: &str = "-";
 
-/// Runs an HTTP write. `build` checks and drafts the event (reads only); `answer` tells the client what came of it.
-pub async fn submit<D, P, B, A>(ports: &P, request: &Request, scope: Scope<'_>, build: B, answer: A) -> Response
+/// Runs an HTTP write. `build` checks and drafts the event (reads only); `answer` tells the client what came of it. An
+/// `Idempotency-Key` is the `caller`'s own, for requests to this very path.
+pub async fn submit<D, P, B, A>(ports: &P, request: &Request, caller: &str, build: B, answer: A) -> Response
 where
     D: Decider,
     P: Ports,
     B: AsyncFnOnce() -> Result<Draft, Problem>,
     A: Fn(Answer<'_, D::State>) -> Response,
 {
-    match run::<D, P, B, A>(ports, request, scope, build, answer).await {
+    match run::<D, P, B, A>(ports, request, caller, build, answer).await {
         Ok(response) => response,
         Err(problem) => problem.into(),
     }
 }
 
-async fn run<D, P, B, A>(
-    ports: &P,
-    request: &Request,
-    scope: Scope<'_>,
-    build: B,
-    answer: A,
-) -> Result<Response, Problem>
+async fn run<D, P, B, A>(ports: &P, request: &Request, caller: &str, build: B, answer: A) -> Result<Response, Problem>
 where
     D: Decider,
     P: Ports,
@@ -86,7 +75,7 @@ where
     };
     let (wire, record) = match key {
         None => (envelope(ports, request, build().await?, &ports.new_id()), None),
-        Some(key) => match record::claim(ports, request, scope, key, build).await? {
+        Some(key) => match record::claim(ports, Scope { request, caller, key }, build).await? {
             Claim::Answered(response) => return Ok(response),
             Claim::Continue(record) => (record.event.clone(), Some(record)),
         },

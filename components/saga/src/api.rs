@@ -5,7 +5,7 @@ mod view;
 use crate::domain::{Fulfilment, Phase, Saga};
 use kit::events::saga::{Resolution, SagaResolveRequested};
 use kit::http::{Problem, Request, Response, read_body};
-use kit::submit::{Answer, Draft, Scope, submit};
+use kit::submit::{ANYBODY, Answer, Draft, submit};
 use kit::{Event, Ports, aggregate, ids};
 use serde::Deserialize;
 
@@ -58,8 +58,6 @@ async fn find<P: Ports>(ports: &P, order_id: &str) -> Result<(Saga, u64), Proble
 }
 
 async fn resolve<P: Ports>(ports: &P, request: &Request, order_id: &str) -> Response {
-    let route = format!("POST /api/v1/sagas/{order_id}/resolve");
-    let scope = Scope { route: &route, caller: "-" };
     let build = async || {
         find(ports, order_id).await?;
         Ok(Draft {
@@ -73,7 +71,7 @@ async fn resolve<P: Ports>(ports: &P, request: &Request, order_id: &str) -> Resp
         Answer::Accepted(_, saga) => Response::json(202, &SagaView::of(order_id, &saga)),
         Answer::Refused(refusal, _) => Problem::refused(refusal).into(),
     };
-    submit::<Fulfilment, _, _, _>(ports, request, scope, build, answer).await
+    submit::<Fulfilment, _, _, _>(ports, request, ANYBODY, build, answer).await
 }
 
 /// What the person orders, checked.

@@ -50,6 +50,20 @@ fn an_adjustment_is_done_once_a_key_and_let_out_by_its_delivery() {
 }
 
 #[test]
+fn a_key_is_of_one_product() {
+    let ports = shop();
+    let other = kit::Metadata { aggregate_id: "other".into(), ..super::meta("l2", 1, 0) };
+    block_on(Inventory::handle(&ports, other, listed(1))).unwrap();
+    let ask = |product: &str| {
+        let target = format!("/api/v1/inventory/{product}/adjustments");
+        serve(&ports, Request { target, ..adjustment(5).with_header("idempotency-key", "k1") })
+    };
+    assert_eq!(ask(PRODUCT).1["available"], 11);
+    let (status, body) = ask("other");
+    assert_eq!((status, &body["productId"], &body["available"]), (200, &json!("other"), &json!(6)));
+}
+
+#[test]
 fn a_business_no_is_a_409() {
     let (status, body) = serve(&shop(), adjustment(-7));
     assert_eq!((status, &body["code"]), (409, &json!("insufficient-stock")));

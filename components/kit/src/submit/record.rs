@@ -1,6 +1,6 @@
 //! The record behind an `Idempotency-Key`: the complete event, written before it is published, and later the answer.
 
-use super::{Draft, KEY_LIFETIME, Scope, envelope};
+use super::{Draft, KEY_LIFETIME, envelope};
 use crate::events::Event;
 use crate::http::{Problem, Request, Response};
 use crate::ids::derived;
@@ -9,6 +9,22 @@ use crate::ports::{Ports, SwapError};
 use crate::time::Millis;
 use crate::wire::{self, WireEvent};
 use serde::{Deserialize, Serialize};
+
+/// Whose key this is, and for what.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scope<'a> {
+    /// Its method and path are the route: one path, one thing to be changed.
+    pub(super) request: &'a Request,
+    pub(super) caller: &'a str,
+    pub(super) key: &'a str,
+}
+
+impl Scope<'_> {
+    fn ids(&self) -> [String; 3] {
+        let route = format!("{} /{}", self.request.method, self.request.segments().join("/"));
+        [route, self.caller.to_owned(), self.key.to_owned()]
+    }
+}
 
 /// A record that holds.
 #[derive(Debug)]
@@ -50,12 +66,12 @@ struct StoredAnswer {
 /// Takes the key: finds its record, or builds the event and creates it.
 pub(super) async fn claim<P: Ports, B: AsyncFnOnce() -> Result<Draft, Problem>>(
     ports: &P,
-    request: &Request,
     scope: Scope<'_>,
-    idempotency_key: &str,
     build: B,
 ) -> Result<Claim, Problem> {
-    let key = keys::key("idempotency", &[scope.route, scope.caller, idempotency_key]);
+    let request = scope.request;
+    let [route, caller, idempotency_key] = scope.ids();
+    let key = keys::key("idempotency", &[&route, &caller, &idempotency_key]);
     let body_hash = derived("body", &[&String::from_utf8_lossy(&request.body)]);
     let found = read(ports, &key).await?;
     let generation = match found {
@@ -64,7 +80,7 @@ pub(super) async fn claim<P: Ports, B: AsyncFnOnce() -> Result<Draft, Problem>>(
         None => 0,
     };
     let draft = build().await?;
-    let event_id = derived("request", &[scope.route, scope.caller, idempotency_key, &generation.to_string()]);
+    let event_id = derived("request", &[&route, &caller, &idempotency_key, &generation.to_string()]);
     let event = envelope(ports, request, draft, &event_id);
     let stored = Stored {
         body_hash: body_hash.clone(),

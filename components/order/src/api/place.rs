@@ -4,7 +4,7 @@ use super::{check_id, quote, view};
 use crate::domain::{Order, Ordering};
 use kit::events::order::{DeliveryAddress, OrderCreated, OrderType};
 use kit::http::{FieldError, Problem, Request, Response, read_body};
-use kit::submit::{Answer, Draft, Scope, submit};
+use kit::submit::{Answer, Draft, submit};
 use kit::time::Millis;
 use kit::{Event, Ports, ids};
 use serde::Deserialize;
@@ -63,8 +63,7 @@ pub(super) async fn place<P: Ports>(ports: &P, request: &Request) -> Response {
         Err(problem) => return problem.into(),
     };
     let caller = body.customer_id.clone();
-    let scope = Scope { route: "POST /api/v1/orders", caller: &caller };
-    submit::<Ordering, _, _, _>(ports, request, scope, async || draft(ports, body).await, answer).await
+    submit::<Ordering, _, _, _>(ports, request, &caller, async || draft(ports, body).await, answer).await
 }
 
 /// 201 with the order. A repeat with the same `Idempotency-Key` gets the same.
