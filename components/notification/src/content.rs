@@ -62,6 +62,9 @@ pub enum Content {
     PaymentFailed {
         /// Whether it is tried again.
         again: bool,
+        /// Which attempt it was; 0 in notes of format 1, which did not say.
+        #[serde(default)]
+        attempt: u32,
     },
     /// Money went back.
     PaymentRefunded {
@@ -139,7 +142,8 @@ impl Content {
             }
             Event::PaymentFailed(payment) => {
                 let again = payment.retryable && payment.attempt_number < payment.max_attempts;
-                (Recipient::Order(payment.order_id.clone()), Self::PaymentFailed { again })
+                let content = Self::PaymentFailed { again, attempt: payment.attempt_number };
+                (Recipient::Order(payment.order_id.clone()), content)
             }
             Event::PaymentRefunded(refund) => {
                 let content = Self::PaymentRefunded { amount: refund.refund_amount, days: refund.processing_time };
@@ -180,6 +184,38 @@ impl Content {
             }
             _ => return None,
         })
+    }
+
+    /// What tells this notification from every other one to the same recipient about the same order: the fact by its
+    /// business key. A fact may be told again by an event with another id, and is no news then.
+    #[must_use]
+    pub fn key(&self, meta: &Metadata) -> String {
+        let (subject, of) = (self.subject(), &meta.aggregate_id);
+        match (self.key_in_order(), self, meta.aggregate_version) {
+            (Some(key), ..) => key,
+            (_, Self::UserRegistered { .. }, _) => subject.to_owned(),
+            (_, Self::ProductListed { .. }, _) => format!("{subject}/{of}"),
+            // These come about again and again; their aggregate's version counts them.
+            (.., Some(version)) => format!("{subject}/{of}/{version}"),
+            (.., None) => meta.event_id.clone(),
+        }
+    }
+
+    /// The key of what an order brings about, each thing once an order; `None` of everything else.
+    #[must_use]
+    pub fn key_in_order(&self) -> Option<String> {
+        let subject = self.subject();
+        match self {
+            Self::OrderCreated { .. }
+            | Self::OrderConfirmed { .. }
+            | Self::OrderCancelled { .. }
+            | Self::OrderDelivered { .. }
+            | Self::PaymentSucceeded { .. }
+            | Self::PaymentRefunded { .. } => Some(subject.to_owned()),
+            Self::StockReserved { product_id, .. } => Some(format!("{subject}/{product_id}")),
+            Self::PaymentFailed { attempt, .. } if *attempt > 0 => Some(format!("{subject}/{attempt}")),
+            _ => None,
+        }
     }
 
     /// The subject of its event.

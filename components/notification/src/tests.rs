@@ -153,10 +153,14 @@ fn meta(id: &str, event_id: &str, at: Millis) -> Metadata {
 
 /// Hears an event whose id is its subject; later ones of [`HEARD`] happened later.
 fn hear(memory: &Memory, subject: &str) {
+    hear_as(memory, subject, subject);
+}
+
+fn hear_as(memory: &Memory, subject: &str, event_id: &str) {
     let place = HEARD.iter().position(|heard| *heard == subject).unwrap() as u64;
     let (id, event) = event(subject);
-    let heard = block_on(Notification::handle(memory, meta(&id, subject, NOW.plus(place)), event));
-    assert_eq!(heard, Ok(vec![]), "{subject}");
+    let meta = Metadata { aggregate_version: Some(7), ..meta(&id, event_id, NOW.plus(place)) };
+    assert_eq!(block_on(Notification::handle(memory, meta, event)), Ok(vec![]), "{subject}");
 }
 
 fn get(memory: &Memory, target: &str) -> (u16, Value) {
@@ -216,6 +220,63 @@ fn repeats_write_nothing() {
         hear(&memory, subject);
     }
     assert_eq!(memory.snapshot(), before);
+}
+
+/// A command that comes again has another id, and so has the fact that answers it.
+#[test]
+fn a_fact_that_is_told_again_by_another_event_is_no_news() {
+    let memory = Memory::at(NOW);
+    for subject in HEARD {
+        hear(&memory, subject);
+    }
+    let before = memory.snapshot();
+    for subject in HEARD {
+        hear_as(&memory, subject, &format!("{subject} once more"));
+    }
+    assert_eq!(memory.snapshot(), before);
+}
+
+#[test]
+fn a_second_failed_attempt_and_a_second_product_are_news() {
+    let memory = Memory::at(NOW);
+    hear(&memory, "order.created");
+    let changed = |subject: &str, of: &str, field: &str, value: Value| {
+        let (_, event) = event(subject);
+        let mut data: Value = kit::json::from_str(&event.data().unwrap()).unwrap();
+        data[field] = value;
+        let event = Event::read(subject, &data.to_string()).unwrap();
+        block_on(Notification::handle(&memory, meta(of, &format!("{subject}-{of}"), NOW), event)).unwrap();
+    };
+    for attempt in [1, 2] {
+        changed("payment.failed", "pay-1", "attemptNumber", json!(attempt));
+    }
+    for product in ["p-1", "p-2"] {
+        changed("inventory.stock.reserved", product, "quantityReserved", json!(2));
+    }
+    let told: Vec<_> = told(&memory, "userId=c-1").into_iter().map(|(event, _)| event).collect();
+    for subject in ["payment.failed", "inventory.stock.reserved"] {
+        assert_eq!(told.iter().filter(|event| *event == subject).count(), 2, "{told:?}");
+    }
+}
+
+#[test]
+fn notes_of_format_1_are_known_again() {
+    let memory = Memory::at(NOW);
+    for subject in HEARD {
+        hear(&memory, subject);
+    }
+    let thread = String::from_utf8(memory.snapshot()["order/o-1"].clone()).unwrap();
+    let mut older: Value = kit::json::from_str(&thread).unwrap();
+    older["format"] = json!(1);
+    for note in older["view"]["notes"].as_array_mut().unwrap() {
+        note.as_object_mut().unwrap().remove("key");
+    }
+    block_on(memory.set("order/o-1", older.to_string().into_bytes())).unwrap();
+    let before = told(&memory, "userId=c-1");
+    for subject in HEARD {
+        hear_as(&memory, subject, &format!("{subject} once more"));
+    }
+    assert_eq!(told(&memory, "userId=c-1"), before);
 }
 
 #[test]

@@ -53,13 +53,13 @@ pub fn of_order(content: &Content, order_id: &str, order: Option<&Order>) -> Wor
             "Pago recibido",
             format!("Hemos cobrado {} por el pedido {order_id}. Gracias.", money(*amount, currency)),
         ),
-        Content::PaymentFailed { again: true } => words(
+        Content::PaymentFailed { again: true, .. } => words(
             "El pago no ha podido completarse todavía",
             format!(
                 "El pago del pedido {order_id} no ha salido bien. Lo intentamos de nuevo; no tienes que hacer nada."
             ),
         ),
-        Content::PaymentFailed { again: false } => words(
+        Content::PaymentFailed { again: false, .. } => words(
             "El pago ha sido rechazado",
             format!("No hemos podido cobrar el pedido {order_id}. Revisa tu forma de pago y vuelve a pedirlo."),
         ),

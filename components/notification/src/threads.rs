@@ -7,6 +7,7 @@ use crate::content::Content;
 use kit::Failure;
 use kit::aggregate::retry;
 use kit::events::order::OrderCreated;
+use kit::json::Value;
 use kit::keys::key;
 use kit::ports::{Ports, StoreError};
 use kit::projection::{self, View};
@@ -24,7 +25,9 @@ const REMEMBERED: usize = 16;
 /// One notification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
-    /// Id of its event, by which it is known.
+    /// [`Content::key`], by which it is known.
+    pub key: String,
+    /// Id of the event that told it first.
     pub event: String,
     /// When that happened.
     pub at: Millis,
@@ -57,13 +60,33 @@ pub struct Thread {
 }
 
 impl View for Thread {
-    const FORMAT: u32 = 1;
+    const FORMAT: u32 = 2;
+
+    fn upcast(format: u32, view: Value) -> Result<Value, String> {
+        match format {
+            1 => keyed(view),
+            other => Err(format!("no way from format {other} of a thread")),
+        }
+    }
+}
+
+/// Format 1 knew a note by its event's id alone.
+fn keyed(mut thread: Value) -> Result<Value, String> {
+    let notes = thread.get_mut("notes").and_then(Value::as_array_mut).ok_or("the thread has no notes")?;
+    for note in notes {
+        let note = note.as_object_mut().ok_or("a note is no object")?;
+        let content = note.get("content").cloned().unwrap_or_default();
+        let content: Content = kit::json::from_value(content).map_err(|error| format!("a note: {error}"))?;
+        let key = content.key_in_order().map_or_else(|| note.get("event").cloned().unwrap_or_default(), Value::from);
+        note.insert("key".to_owned(), key);
+    }
+    Ok(thread)
 }
 
 impl Thread {
     /// Adds a note where its time belongs; says whether that changed anything.
     fn add(&mut self, note: &Note) -> bool {
-        if self.notes.iter().any(|there| there.event == note.event) {
+        if self.notes.iter().any(|there| there.key == note.key) {
             return false;
         }
         let place = self.notes.partition_point(|there| (there.at, &there.event) < (note.at, &note.event));
