@@ -2,7 +2,7 @@
 
 use crate::domain::Listing;
 use kit::aggregate::{self, retry};
-use kit::keys::key;
+use kit::keys::{key, part_of};
 use kit::ports::{Ports, StoreError};
 use kit::projection::{self, View};
 use kit::{Failure, Output};
@@ -31,7 +31,7 @@ pub async fn add<P: Ports>(ports: &P, artisan_id: &str, product_id: &str, event_
     if listing.and_then(|(listing, _)| listing.owner).is_none_or(|owner| owner.by_event != event_id) {
         return Ok(());
     }
-    let part = part_key(artisan_id, part_of(product_id));
+    let part = part_key(artisan_id, part_of(product_id, PARTS));
     projection::update(ports, &part, |part: &mut Part| part.0.insert(product_id.to_owned())).await?;
     Ok(())
 }
@@ -49,14 +49,6 @@ pub async fn of<P: Ports>(ports: &P, artisan_id: &str) -> Result<Vec<String>, St
 
 fn part_key(artisan_id: &str, part: u64) -> String {
     key("products", &[artisan_id, &part.to_string()])
-}
-
-/// FNV-1a: stays the same whatever builds it, unlike the standard library's hashers.
-fn part_of(product_id: &str) -> u64 {
-    let hash = product_id
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    (hash ^ (hash >> 32)) % PARTS
 }
 
 /// What a handler of a projection answers: nothing follows.

@@ -116,4 +116,9 @@ impl Ports for Host {
     fn new_id(&self) -> String {
         uuid::Uuid::now_v7().to_string()
     }
+
+    #[expect(clippy::print_stderr, reason = "a component's standard error is its log")]
+    fn warn(&self, text: &str) {
+        eprintln!("{text}");
+    }
 }

@@ -17,6 +17,16 @@ pub fn key(kind: &str, ids: &[&str]) -> String {
     key
 }
 
+/// Which of `parts` values an id is kept in, where one value of all would be too large. FNV-1a: stays the same whatever
+/// builds it, unlike the standard library's hashers.
+#[must_use]
+pub fn part_of(id: &str, parts: u64) -> u64 {
+    let hash = id
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    (hash ^ (hash >> 32)).checked_rem(parts).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -26,5 +36,16 @@ mod tests {
         assert_eq!(key("order", &["a/b"]), "order/a=2Fb");
         assert_ne!(key("order", &["a=2Fb"]), key("order", &["a/b"]));
         assert_eq!(key("entry", &["o-1", "p_2"]), "entry/o-1/p_2");
+    }
+
+    #[test]
+    fn parts_are_filled_evenly_and_an_id_stays_in_its_own() {
+        let mut filled = [0; 8];
+        for number in 0..800 {
+            let part = part_of(&format!("prod-{number}"), 8);
+            filled[usize::try_from(part).unwrap()] += 1;
+        }
+        assert!(filled.iter().all(|count| (60..=140).contains(count)), "{filled:?}");
+        assert_eq!(part_of("prod-cuenco", 64), 51);
     }
 }

@@ -92,6 +92,9 @@ pub trait Ports {
 
     /// A new id, later ones sorting after earlier ones.
     fn new_id(&self) -> String;
+
+    /// Tells the operators, in the log. By default nobody listens.
+    fn warn(&self, _text: &str) {}
 }
 
 /// A duration variable such as `30s`, or its default in milliseconds where it is unset or malformed.

@@ -5,6 +5,8 @@ use kit::events::order::CancellationReason;
 use kit::{Event, Metadata};
 use serde::{Deserialize, Serialize};
 
+/// Whom operators' notifications are for: they ask for them by this user id.
+pub const OPERATORS: &str = "operators";
 /// Most names of changed fields that are told: keeps a note small.
 const MAX_FIELDS: usize = 10;
 
@@ -104,6 +106,15 @@ pub enum Content {
         /// Why.
         reason: String,
     },
+    /// An order's saga needs an operator.
+    SagaStuck {
+        /// Which order's.
+        order_id: String,
+        /// What nobody has confirmed.
+        outstanding: Vec<String>,
+        /// RFC 3339.
+        since: String,
+    },
     /// An artisan's product is on sale.
     ProductListed {
         /// Which.
@@ -174,6 +185,14 @@ impl Content {
                 let content = Self::ArtisanStatusChanged { status: artisan.new_status, reason: artisan.reason.clone() };
                 (own(), content)
             }
+            Event::SagaStuck(stuck) => {
+                let content = Self::SagaStuck {
+                    order_id: stuck.order_id.clone(),
+                    outstanding: stuck.outstanding.clone(),
+                    since: stuck.stuck_at.clone(),
+                };
+                (Recipient::Person(OPERATORS.to_owned()), content)
+            }
             Event::ArtisanProductListed(product) => {
                 let content = Self::ProductListed {
                     product_name: product.product_name.clone(),
@@ -194,6 +213,7 @@ impl Content {
         match (self.key_in_order(), self, meta.aggregate_version) {
             (Some(key), ..) => key,
             (_, Self::UserRegistered { .. }, _) => subject.to_owned(),
+            (_, Self::SagaStuck { order_id, since, .. }, _) => format!("{subject}/{order_id}/{since}"),
             (_, Self::ProductListed { .. }, _) => format!("{subject}/{of}"),
             // These come about again and again; their aggregate's version counts them.
             (.., Some(version)) => format!("{subject}/{of}/{version}"),
@@ -236,6 +256,7 @@ impl Content {
             Self::PreferencesChanged => "user.preferences.changed",
             Self::ArtisanVerified { .. } => "artisan.verified",
             Self::ArtisanStatusChanged { .. } => "artisan.status.changed",
+            Self::SagaStuck { .. } => "saga.stuck",
             Self::ProductListed { .. } => "artisan.product.listed",
         }
     }

@@ -104,6 +104,11 @@ fn event_of_person(subject: &str, now: &str) -> (&'static str, Value) {
                 "changedAt": now, "changedBy": "a", "impactedProducts": []});
             ("art-1", data)
         }
+        "saga.stuck" => {
+            let data = json!({"orderId": "o-1", "sagaId": "s", "reason": "payment-failed",
+                "outstanding": ["payment.refund"], "stuckAt": now});
+            ("o-1", data)
+        }
         "artisan.product.listed" => {
             let data = json!({"artisanId": "art-1", "productName": "Cuenco de Úbeda", "category": "ceramica",
                 "subcategory": "cuencos", "description": "d", "price": 5_900, "currency": "EUR", "initialStock": 1,
@@ -115,7 +120,7 @@ fn event_of_person(subject: &str, now: &str) -> (&'static str, Value) {
 }
 
 /// What the manifest sends this component.
-const HEARD: [&str; 15] = [
+const HEARD: [&str; 16] = [
     "order.created",
     "order.confirmed",
     "order.cancelled",
@@ -131,6 +136,7 @@ const HEARD: [&str; 15] = [
     "artisan.verified",
     "artisan.status.changed",
     "artisan.product.listed",
+    "saga.stuck",
 ];
 
 fn meta(id: &str, event_id: &str, at: Millis) -> Metadata {
@@ -187,7 +193,9 @@ fn each_event_is_told_once_to_whom_it_concerns() {
     };
     let of_artisan = ["artisan.product.listed", "artisan.status.changed", "artisan.verified", "inventory.stock.low"];
     assert_eq!(subjects("art-1"), of_artisan);
-    let mut of_customer: Vec<_> = HEARD.into_iter().filter(|subject| !of_artisan.contains(subject)).collect();
+    assert_eq!(subjects("operators"), ["saga.stuck"]);
+    let of_others = |subject: &&str| *subject == "saga.stuck" || of_artisan.contains(subject);
+    let mut of_customer: Vec<_> = HEARD.into_iter().filter(|subject| !of_others(subject)).collect();
     of_customer.reverse();
     assert_eq!(subjects("c-1"), of_customer);
     assert!(subjects("c-2").is_empty());

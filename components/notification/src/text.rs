@@ -108,6 +108,10 @@ pub fn of_person(content: &Content) -> Words {
             "Tu producto está a la venta",
             format!("«{product_name}» está publicado por {}.", money(*price, currency)),
         ),
+        Content::SagaStuck { order_id, outstanding, .. } => words(
+            "Un pedido necesita ayuda",
+            format!("El pedido {order_id} no se puede deshacer solo. Sin confirmar: {}.", outstanding.join(", ")),
+        ),
         other => words("Aviso", format!("Hay novedades: {}.", other.subject())),
     }
 }

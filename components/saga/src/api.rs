@@ -1,15 +1,17 @@
-//! The routes of the saga: look at one, and take care of one that is stuck.
+//! The routes of the saga: look at one, list those that are stuck, and take care of one of them.
 
 mod view;
 
 use crate::domain::{Fulfilment, Phase, Saga};
+use crate::stuck;
+use kit::aggregate::aggregate_key;
 use kit::events::saga::{Resolution, SagaResolveRequested};
-use kit::http::{Problem, Request, Response, read_body};
+use kit::http::{Page, Problem, Request, Response, page_of, read_body};
 use kit::submit::{ANYBODY, Answer, Draft, submit};
 use kit::{Event, Ports, aggregate, ids};
 use serde::Deserialize;
 
-pub use view::SagaView;
+pub use view::{SagaView, StuckView};
 
 /// Longest name and longest note of a person, in bytes: they are kept with the saga.
 const MAX_NAME: usize = 128;
@@ -33,9 +35,10 @@ pub async fn serve<P: Ports>(ports: &P, request: &Request) -> Response {
     let segments = request.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match (request.method.as_str(), segments.as_slice()) {
+        ("GET", ["api", "v1", "sagas"]) => list(ports, request).await.unwrap_or_else(Into::into),
         ("GET", ["api", "v1", "sagas", order_id]) => show(ports, order_id).await.unwrap_or_else(Into::into),
         ("POST", ["api", "v1", "sagas", order_id, "resolve"]) => resolve(ports, request, order_id).await,
-        (method, ["api", "v1", "sagas", _] | ["api", "v1", "sagas", _, "resolve"]) => {
+        (method, ["api", "v1", "sagas"] | ["api", "v1", "sagas", _] | ["api", "v1", "sagas", _, "resolve"]) => {
             Problem::method_not_allowed(method).into()
         }
         _ => Problem::not_found(&format!("nothing is served at {}", request.path())).into(),
@@ -45,6 +48,24 @@ pub async fn serve<P: Ports>(ports: &P, request: &Request) -> Response {
 async fn show<P: Ports>(ports: &P, order_id: &str) -> Result<Response, Problem> {
     let (saga, version) = find(ports, order_id).await?;
     Ok(Response::json(200, &SagaView::of(order_id, &saga)).with_header("etag", &format!("\"{version}\"")))
+}
+
+/// `?state=stuck`: the sagas that need a person, those first that have been stuck for longest.
+async fn list<P: Ports>(ports: &P, request: &Request) -> Result<Response, Problem> {
+    if request.query("state").as_deref() != Some("stuck") {
+        return Err(Problem::invalid_field("state", "expected `stuck`: only sagas that need a person are listed"));
+    }
+    let (page, page_size) = page_of(request)?;
+    let (order_ids, total) = stuck::longest(ports, (page - 1).saturating_mul(page_size), page_size).await?;
+    let keys: Vec<String> = order_ids.iter().map(|id| aggregate_key::<Saga>(id)).collect();
+    let mut items = Vec::with_capacity(keys.len());
+    for (order_id, bytes) in order_ids.iter().zip(ports.get_many(&keys).await?) {
+        let Some(bytes) = bytes else { continue };
+        let saga = aggregate::parse::<Saga>(&bytes)
+            .map_err(|why| Problem::internal(&format!("the saga of {order_id} cannot be read: {why}")))?;
+        items.push(StuckView::of(order_id, &saga.state));
+    }
+    Ok(Response::json(200, &Page { items, page, page_size, total }))
 }
 
 async fn find<P: Ports>(ports: &P, order_id: &str) -> Result<(Saga, u64), Problem> {

@@ -14,7 +14,7 @@ mod settings;
 mod state;
 mod turn;
 
-pub use effects::{effects, reason_name, step_name, timer_name};
+pub use effects::{CANCEL, REFUND, RELEASE, effects, reason_name, step_name, timer_name};
 pub use settings::Settings;
 pub use state::{Closing, Deadline, Item, OrderStatus, Payment, PaymentState, Phase, Saga, Stock, Terms};
 pub use turn::{Move, Trigger, Turn};

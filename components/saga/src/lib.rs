@@ -1,11 +1,12 @@
 //! saga: fulfils an order. Reserves its items, takes the money, confirms it and sells; where that cannot be, undoes
 //! what was done, and ends only when every undoing is confirmed.
 //!
-//! One aggregate an order. It promises that every order it hears of ends: completed, failed with all compensations
+//! One aggregate an order, and beside the aggregates a list of those that are stuck. It promises that every order it hears of ends: completed, failed with all compensations
 //! confirmed, or stuck and visible until a person takes care of it.
 
 pub mod api;
 pub mod domain;
+pub mod stuck;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,9 @@ impl Worker for Saga {
     const COMPONENT: &'static str = "saga";
 
     async fn handle<P: Ports>(ports: &P, meta: Metadata, event: Event) -> Result<Vec<Output>, Failure> {
+        if let Event::SagaStuck(_) | Event::SagaRecovered(_) = event {
+            return stuck::note(ports, &meta, &event).await;
+        }
         match order_of(&meta, &event) {
             Some(order_id) => aggregate::execute::<domain::Fulfilment, P>(ports, order_id, &meta, &event).await,
             None => worker::unexpected(Self::COMPONENT, &event),

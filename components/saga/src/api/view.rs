@@ -1,6 +1,9 @@
 //! A saga as it is shown: where it stands, what it waits for, what happened.
 
-use crate::domain::{Deadline, OrderStatus, PaymentState, Phase, Saga, Stock, Turn, effects, reason_name, step_name};
+use crate::domain::{
+    CANCEL, Deadline, OrderStatus, PaymentState, Phase, REFUND, RELEASE, Saga, Stock, Turn, effects, reason_name,
+    step_name,
+};
 use kit::aggregate::Effect;
 use kit::ids;
 use kit::time::Millis;
@@ -149,6 +152,36 @@ impl SagaView {
     }
 }
 
+/// A saga that needs a person, in a list.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StuckView {
+    order_id: String,
+    saga_id: String,
+    /// `stuck`, unless it recovered a moment ago.
+    state: Phase,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stuck_since: Option<String>,
+    outstanding: Vec<CommandView>,
+}
+
+impl StuckView {
+    /// Shows one.
+    #[must_use]
+    pub fn of(order_id: &str, saga: &Saga) -> Self {
+        Self {
+            order_id: order_id.to_owned(),
+            saga_id: ids::saga(order_id),
+            state: saga.phase,
+            reason: saga.reason.map(reason_name),
+            stuck_since: saga.stuck_since().map(Millis::rfc3339),
+            outstanding: outstanding(order_id, saga),
+        }
+    }
+}
+
 impl DeadlineView {
     fn of(deadline: &Deadline) -> Self {
         Self { step: step_name(deadline.step), due_at: deadline.due.rfc3339(), generation: deadline.generation }
@@ -198,15 +231,15 @@ fn items(order_id: &str, saga: &Saga) -> Vec<ItemView> {
 }
 
 fn outstanding(order_id: &str, saga: &Saga) -> Vec<CommandView> {
-    let waits = saga.items.iter().filter(|item| item.stock == Stock::ReleaseAsked);
-    let mut commands: Vec<_> = waits
-        .map(|item| CommandView { event: "inventory.stock.release", aggregate_id: item.product.clone() })
-        .collect();
-    if saga.payment.state == PaymentState::RefundAsked {
-        commands.push(CommandView { event: "payment.refund", aggregate_id: ids::payment(order_id) });
+    let (items, refund, cancel) = saga.outstanding();
+    let command = |event, aggregate_id| CommandView { event, aggregate_id };
+    let items = items.into_iter().filter_map(|place| saga.items.get(place));
+    let mut commands: Vec<_> = items.map(|item| command(RELEASE, item.product.clone())).collect();
+    if refund {
+        commands.push(command(REFUND, ids::payment(order_id)));
     }
-    if saga.order == OrderStatus::CancelAsked {
-        commands.push(CommandView { event: "order.cancel", aggregate_id: order_id.to_owned() });
+    if cancel {
+        commands.push(command(CANCEL, order_id.to_owned()));
     }
     commands
 }

@@ -154,11 +154,9 @@ fn undo(draft: &mut Draft<'_>) -> bool {
 
 /// Sends what is unconfirmed once more.
 fn resend(draft: &mut Draft<'_>) {
-    let waits = |(place, item): (usize, &super::Item)| (item.stock == Stock::ReleaseAsked).then_some(place);
-    let items = draft.saga.items.iter().enumerate().filter_map(waits).collect();
-    let refund = draft.saga.payment.state == PaymentState::RefundAsked;
+    let (items, refund, cancel) = draft.saga.outstanding();
     ask_back(draft, items, refund);
-    if draft.saga.order == OrderStatus::CancelAsked {
+    if cancel {
         ask_to_cancel(draft);
     }
 }

@@ -1,6 +1,6 @@
 //! A saga on its way to its next state, with the moves made so far.
 
-use super::{Deadline, Move, Saga, Settings, Stock, Trigger, Turn};
+use super::{Deadline, Move, Phase, Saga, Settings, Stock, Trigger, Turn};
 use kit::events::saga::SagaStep;
 use kit::time::Millis;
 
@@ -15,11 +15,12 @@ pub(super) struct Draft<'a> {
     settings: &'a Settings,
     now: Millis,
     moves: Vec<Move>,
+    was: Phase,
 }
 
 impl<'a> Draft<'a> {
     pub(super) fn new(saga: Saga, settings: &'a Settings, now: Millis) -> Self {
-        Self { saga, settings, now, moves: Vec::new() }
+        Self { was: saga.phase, saga, settings, now, moves: Vec::new() }
     }
 
     /// This follows.
@@ -68,8 +69,19 @@ impl<'a> Draft<'a> {
         }
     }
 
+    fn call(&mut self) {
+        let (items, refund, cancel) = self.saga.outstanding();
+        self.go(Move::Call { items, refund, cancel });
+    }
+
     /// The saga after this turn, and the turn.
     pub(super) fn finish(mut self, by: Trigger) -> (Saga, Turn) {
+        match (self.was, self.saga.phase) {
+            (Phase::Stuck, Phase::Stuck) => {}
+            (_, Phase::Stuck) => self.call(),
+            (Phase::Stuck, _) => self.go(Move::Recover),
+            _ => {}
+        }
         let turn = Turn { at: self.now, by, led: self.moves };
         self.saga.history.push(turn.clone());
         if self.saga.history.len() > MAX_TURNS

@@ -6,9 +6,16 @@ use kit::events::Event;
 use kit::events::inventory::{ReleaseReason, StockCheckRequested, StockReleaseRequested, StockSellRequested};
 use kit::events::order::{CancellationReason, OrderCancelRequested, OrderConfirmRequested};
 use kit::events::payment::{PaymentProcessRequested, PaymentRefundRequested};
-use kit::events::saga::{SagaStep, SagaTimeout};
+use kit::events::saga::{SagaRecovered, SagaStep, SagaStuck, SagaTimeout};
 use kit::ids;
 use kit::time::Millis;
+
+/// Subjects of the commands that undo.
+pub const RELEASE: &str = "inventory.stock.release";
+/// The money's.
+pub const REFUND: &str = "payment.refund";
+/// The order's.
+pub const CANCEL: &str = "order.cancel";
 
 /// What a turn of this saga sends, sets and drops, in order.
 #[must_use]
@@ -79,6 +86,11 @@ impl Outgoing<'_> {
                 let event = self.timeout(*step, *generation, *due);
                 self.effects.push(Effect::Timer(timer_name(*step, *generation), *due, event));
             }
+            Move::Call { items, refund, cancel } => {
+                let stuck = self.stuck([(!items.is_empty(), RELEASE), (*refund, REFUND), (*cancel, CANCEL)]);
+                self.send(self.order_id.to_owned(), stuck);
+            }
+            Move::Recover => self.send(self.order_id.to_owned(), self.recovered()),
             Move::Drop { step, generation } => self.effects.push(Effect::Cancel(timer_name(*step, *generation))),
         }
     }
@@ -168,6 +180,24 @@ impl Outgoing<'_> {
             compensation_actions: Some(
                 actions.iter().filter(|(done, _)| *done).map(|(_, action)| (*action).to_owned()).collect(),
             ),
+        })
+    }
+
+    fn stuck(&self, commands: [(bool, &str); 3]) -> Event {
+        Event::SagaStuck(SagaStuck {
+            order_id: self.order_id.to_owned(),
+            saga_id: self.saga_id.clone(),
+            reason: self.saga.reason.unwrap_or(CancellationReason::CustomerRequest),
+            outstanding: commands.iter().filter(|(due, _)| *due).map(|(_, command)| (*command).to_owned()).collect(),
+            stuck_at: self.at.rfc3339(),
+        })
+    }
+
+    fn recovered(&self) -> Event {
+        Event::SagaRecovered(SagaRecovered {
+            order_id: self.order_id.to_owned(),
+            saga_id: self.saga_id.clone(),
+            recovered_at: self.at.rfc3339(),
         })
     }
 

@@ -1,6 +1,6 @@
 //! What a saga knows.
 
-use super::{Trigger, Turn};
+use super::{Move, Trigger, Turn};
 use kit::aggregate::State;
 use kit::events::order::CancellationReason;
 use kit::events::saga::{Resolution, SagaStep};
@@ -251,6 +251,22 @@ impl Saga {
         self.order == OrderStatus::Cancelled
             && self.payment.state != PaymentState::RefundAsked
             && self.items.iter().all(|item| item.stock != Stock::ReleaseAsked)
+    }
+
+    /// What was asked back and is not confirmed: items by their places, the money, the order's cancellation.
+    #[must_use]
+    pub fn outstanding(&self) -> (Vec<usize>, bool, bool) {
+        let waits = |(place, item): (usize, &Item)| (item.stock == Stock::ReleaseAsked).then_some(place);
+        let items = self.items.iter().enumerate().filter_map(waits).collect();
+        (items, self.payment.state == PaymentState::RefundAsked, self.order == OrderStatus::CancelAsked)
+    }
+
+    /// Since when it needs a person; `None` where it does not.
+    #[must_use]
+    pub fn stuck_since(&self) -> Option<Millis> {
+        let calls = |turn: &&Turn| turn.led.iter().any(|step| matches!(step, Move::Call { .. }));
+        let last = self.history.iter().rev().find(calls).filter(|_| self.phase == Phase::Stuck);
+        last.map(|turn| turn.at)
     }
 
     /// What decides about the future: the same without instants, in one order, without turns that led to nothing. Two

@@ -144,6 +144,17 @@ pub enum Move {
         /// When it runs out.
         due: Millis,
     },
+    /// Call a person: these were asked back, however often, and nobody confirmed it.
+    Call {
+        /// Items by their places.
+        items: Vec<usize>,
+        /// Whether the money is among them.
+        refund: bool,
+        /// Whether the order's cancellation is.
+        cancel: bool,
+    },
+    /// The person is not needed any more.
+    Recover,
     /// Drop the deadline of a step.
     Drop {
         /// Of what.

@@ -233,7 +233,7 @@ fn stuck() -> Case {
     for _ in 0..MAX_RESENDS {
         case.overdue("compensation", &[RELEASES[1], &refund(), "+compensation"]);
     }
-    case.overdue("compensation", &[]).is(Phase::Stuck);
+    case.overdue("compensation", &["saga.stuck>o1"]).is(Phase::Stuck);
     case
 }
 
@@ -241,7 +241,24 @@ fn stuck() -> Case {
 fn unconfirmed_compensations_are_sent_again_and_then_a_person_is_called() {
     let mut case = stuck();
     case.given("p2", released("p2", 2)).is(Phase::Stuck);
-    case.when(&payment(), refunded(5_000), &[]).is(Phase::Failed); // late answers end it all the same
+    case.when(&payment(), refunded(5_000), &["saga.recovered>o1"]).is(Phase::Failed); // late answers end it all the same
+}
+
+#[test]
+fn who_is_called_is_told_what_is_outstanding_and_since_when() {
+    let mut case = at(Phase::OrderConfirmation);
+    case.overdue("order-confirmation", &["-whole", "+compensation", "order.cancel>o1"]);
+    let mut last = Vec::new();
+    for _ in 0..=MAX_RESENDS {
+        let deadline = *case.saga.deadline(SagaStep::Compensation).unwrap();
+        case.now = deadline.due;
+        last = case.effects(ORDER, &timeout(deadline.step, deadline.generation));
+    }
+    let [Effect::For(_, Event::SagaStuck(stuck))] = last.as_slice() else { panic!("{last:?}") };
+    assert_eq!((stuck.outstanding.as_slice(), stuck.reason), (&["order.cancel".to_owned()][..], InventoryUnavailable));
+    assert_eq!((stuck.stuck_at.as_str(), case.saga.stuck_since()), (case.now.rfc3339().as_str(), Some(case.now)));
+    case.when(ORDER, delivered(), &["saga.recovered>o1"]).is(Phase::Completed);
+    assert_eq!(case.saga.stuck_since(), None);
 }
 
 #[test]
@@ -255,11 +272,12 @@ fn a_lost_cancellation_is_sent_again() {
 #[test]
 fn a_person_retries_or_resolves_a_stuck_saga() {
     let mut case = stuck();
-    case.when(ORDER, resolve(Resolution::Retry), &[RELEASES[1], &refund(), "+compensation"]).is(Phase::Compensating);
+    let expected = [RELEASES[1], &refund(), "+compensation", "saga.recovered>o1"];
+    case.when(ORDER, resolve(Resolution::Retry), &expected).is(Phase::Compensating);
     assert_eq!(case.saga.resends, 0);
 
     let mut case = stuck();
-    case.when(ORDER, resolve(Resolution::Resolve), &[]).is(Phase::Failed);
+    case.when(ORDER, resolve(Resolution::Resolve), &["saga.recovered>o1"]).is(Phase::Failed);
     assert_eq!(case.saga.closing.as_ref().map(|closing| closing.by.as_str()), Some("ana"));
 }
 

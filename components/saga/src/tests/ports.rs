@@ -181,6 +181,44 @@ fn stuck() -> Memory {
     memory
 }
 
+/// Lets the saga hear its own last word, whatever that was.
+fn hear(memory: &Memory, sequence: u64, event: Event) {
+    assert_eq!(deliver(memory, sequence, ORDER, &event), []);
+}
+
+fn is_stuck() -> Event {
+    let data = r#"{"orderId":"o1","sagaId":"s","reason":"customer-request","outstanding":["payment.refund"],
+        "stuckAt":"2026-01-15T10:30:00.000Z"}"#;
+    Event::read("saga.stuck", data).unwrap()
+}
+
+#[test]
+fn stuck_sagas_are_listed_until_they_recover() {
+    let memory = stuck();
+    let list = "/api/v1/sagas?state=stuck";
+    assert_eq!(body(&get(&memory, list))["total"], 0, "it has not heard of itself yet");
+    hear(&memory, 20, is_stuck());
+    let page = body(&get(&memory, list));
+    assert_eq!((&page["total"], &page["items"][0]["orderId"]), (&1.into(), &"o1".into()));
+    assert_eq!(page["items"][0]["stuckSince"], "2026-01-15T10:30:00.000Z");
+    assert_eq!(page["items"][0]["outstanding"][0]["event"], "inventory.stock.release");
+    assert_eq!(body(&get(&memory, &format!("{list}&page=2")))["items"], Value::Array(Vec::new()));
+
+    let before = memory.snapshot();
+    hear(&memory, 21, is_stuck());
+    assert_eq!(memory.snapshot(), before, "a copy writes nothing");
+
+    deliver(&memory, 22, "p1", &released("p1", 2));
+    assert_eq!(state(&memory).phase, Phase::Failed);
+    // A late copy says what was true once; the list says what is.
+    hear(&memory, 23, is_stuck());
+    assert_eq!(body(&get(&memory, list))["total"], 0);
+    for query in ["", "?state=completed"] {
+        let problem = get(&memory, &format!("/api/v1/sagas{query}"));
+        assert_eq!((problem.status, &body(&problem)["errors"][0]["field"]), (422, &"state".into()));
+    }
+}
+
 #[test]
 fn a_stuck_saga_is_retried_over_http() {
     let memory = stuck();

@@ -183,6 +183,8 @@ impl World {
                         && matches!(turn.by, Trigger::Timeout(..) | Trigger::Resolved);
                     assert!(maybe || again, "a refund of {:?} by {:?}", before.payment.state, turn.by);
                 }
+                Move::Call { .. } => assert_eq!((before.phase, after.phase), (Phase::Compensating, Phase::Stuck)),
+                Move::Recover => assert_eq!(before.phase, Phase::Stuck),
                 Move::Release { .. } | Move::Cancel { .. } | Move::Set { .. } | Move::Drop { .. } => {}
             }
         }
