@@ -10,7 +10,7 @@ use bodies::{ListBody, RegisterBody, StatusBody, VerifyBody};
 use check::Checks;
 use kit::Event;
 use kit::aggregate;
-use kit::events::artisan::{ArtisanRegistered, ArtisanStatus};
+use kit::events::artisan::{ArtisanRegistered, ArtisanStatus, ProductListRequested};
 use kit::events::common::Coordinates;
 use kit::http::{Page, Problem, Request, Response, page_of, read_body};
 use kit::ids::is_id;
@@ -116,13 +116,7 @@ async fn register<P: Ports>(ports: &P, request: &Request) -> Response {
 fn registration_answer(answer: Answer<'_, ArtisanState>, id: &str) -> Response {
     let (status, id, standing) = match &answer {
         Answer::Refused(refusal, _) => return refused(id, refusal),
-        Answer::Done(event, ArtisanState { registered: Some(artisan) }) => {
-            // Applied late: the state may be another registration's, which came first.
-            if !matches!(event, Event::ArtisanRegistered(profile) if *profile == artisan.profile) {
-                return Problem::refused(&Refused::ArtisanExists.refusal(&artisan.id)).into();
-            }
-            (201, artisan.id.as_str(), artisan.status)
-        }
+        Answer::Done(_, ArtisanState { registered: Some(artisan) }) => (201, artisan.id.as_str(), artisan.status),
         Answer::Done(..) | Answer::Accepted(..) => (202, id, ArtisanStatus::Pending),
     };
     let view = RegisteredView { artisan_id: id, status: name(standing) };
@@ -182,7 +176,11 @@ async fn list_product<P: Ports>(ports: &P, request: &Request, artisan_id: &str) 
         if aggregate::read::<Listing, P>(ports, &id).await?.is_some_and(|(listing, _)| listing.owner.is_some()) {
             return Err(Problem::refused(&Refused::ProductExists.refusal(&id)));
         }
-        Ok(Draft { aggregate_id: id.clone(), saga_id: None, event: Event::ArtisanProductListed(listing) })
+        Ok(Draft {
+            aggregate_id: id.clone(),
+            saga_id: None,
+            event: Event::ArtisanProductList(ProductListRequested { listing }),
+        })
     };
     submit::<Listings, P, _, _>(ports, request, artisan_id, build, |answer| listing_answer(answer, &id)).await
 }
@@ -190,13 +188,7 @@ async fn list_product<P: Ports>(ports: &P, request: &Request, artisan_id: &str) 
 fn listing_answer(answer: Answer<'_, Listing>, id: &str) -> Response {
     let (status, id) = match &answer {
         Answer::Refused(refusal, _) => return refused(id, refusal),
-        Answer::Done(Event::ArtisanProductListed(listed), Listing { owner: Some(owner) }) => {
-            // Applied late: the listing may be another event's, which came first.
-            if owner.artisan_id != listed.artisan_id || owner.listed_at != listed.listed_at {
-                return Problem::refused(&Refused::ProductExists.refusal(&owner.product_id)).into();
-            }
-            (201, owner.product_id.as_str())
-        }
+        Answer::Done(_, Listing { owner: Some(owner) }) => (201, owner.product_id.as_str()),
         Answer::Done(..) | Answer::Accepted(..) => (202, id),
     };
     Response::json(status, &ListedView { product_id: id }).with_header("location", &format!("/api/v1/products/{id}"))

@@ -1,6 +1,7 @@
 //! Artisans: who they are, where they stand, what they list, who is near, and what they have to make.
 //!
-//! Promises: one registration an artisan id and one listing a product id, the first of each; a standing changes along
+//! Promises: one registration an artisan id and one listing a product id, the first of each, and no other listing is ever
+//! published: so all who hear of it know the same product; a standing changes along
 //! the lines of [`domain::may_become`] alone; `artisan.verified` and `artisan.status.changed` once for each command. Beside
 //! the aggregates lie a map of workshops, the set of each artisan's products and each artisan's desk, all
 //! of which a repeated or late event leaves as they are.
@@ -13,6 +14,7 @@ pub mod products;
 
 use domain::{Artisans, Listings};
 use kit::aggregate::execute;
+use kit::events::artisan::ProductListRequested;
 use kit::{Event, Failure, Metadata, Output, Ports, Worker, worker};
 
 /// The component.
@@ -30,9 +32,9 @@ impl Worker for Artisan {
                 nearby::index(ports, id).await?;
                 Ok(outputs)
             }
-            Event::ArtisanProductListed(listing) => {
+            Event::ArtisanProductList(ProductListRequested { listing }) | Event::ArtisanProductListed(listing) => {
                 let outputs = execute::<Listings, P>(ports, id, &meta, &event).await?;
-                products::add(ports, &listing.artisan_id, id, &meta.event_id).await?;
+                products::add(ports, &listing.artisan_id, id).await?;
                 Ok(outputs)
             }
             // Our own facts: they come back because we hear all of `artisan.>`.

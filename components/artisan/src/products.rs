@@ -22,13 +22,13 @@ impl View for Part {
     const FORMAT: u32 = 1;
 }
 
-/// Adds a product to its artisan's set, unless its listing is another event's.
+/// Adds a product to its artisan's set, unless it is another artisan's.
 ///
 /// # Errors
 /// Where the store does not answer.
-pub async fn add<P: Ports>(ports: &P, artisan_id: &str, product_id: &str, event_id: &str) -> Result<(), Failure> {
+pub async fn add<P: Ports>(ports: &P, artisan_id: &str, product_id: &str) -> Result<(), Failure> {
     let listing = aggregate::read::<Listing, P>(ports, product_id).await.map_err(retry)?;
-    if listing.and_then(|(listing, _)| listing.owner).is_none_or(|owner| owner.by_event != event_id) {
+    if listing.and_then(|(listing, _)| listing.owner).is_none_or(|owner| owner.artisan_id != artisan_id) {
         return Ok(());
     }
     let part = part_key(artisan_id, part_of(product_id, PARTS));

@@ -12,6 +12,7 @@ use kit::json::{Value, json};
 use kit::memory::{Memory, block_on};
 use kit::time::Millis;
 use kit::{Event, Failure, Metadata, Output, Ports, Worker, wire};
+use std::collections::BTreeMap;
 
 mod decisions;
 mod desk;
@@ -115,6 +116,18 @@ fn deliver_all(memory: &Memory, first: u64) -> Vec<Vec<Output>> {
     handled.collect()
 }
 
+/// All that is stored but inboxes, and how often each was written.
+fn stored(memory: &Memory) -> BTreeMap<String, Value> {
+    let bare = |(key, bytes): (String, Vec<u8>)| {
+        let mut value: Value = kit::json::from_slice(&bytes).unwrap();
+        for field in ["inbox", "version"] {
+            value.as_object_mut().unwrap().remove(field);
+        }
+        (key, value)
+    };
+    memory.snapshot().into_iter().map(bare).collect()
+}
+
 fn with_artisan() -> Memory {
     let memory = Memory::at(NOW);
     let response = post(&memory, "/api/v1/artisans", "k", &registration("art-1", 38.0133, -3.3705));
@@ -182,7 +195,11 @@ fn a_product_is_listed_once_by_artisans_who_sell() {
     assert_eq!((listed.status, body(&listed)), (201, json!({"productId": "p-1"})));
     assert_eq!(listed.header("location"), Some("/api/v1/products/p-1"));
     let (subject, _) = memory.published().pop().unwrap();
-    assert_eq!(subject, "artisan.product.listed");
+    assert_eq!(subject, "artisan.product.list");
+    let outputs = deliver_all(&memory, 1);
+    let facts: Vec<_> = outputs.iter().flatten().collect();
+    let [Output::Emit(fact)] = facts.as_slice() else { panic!("{facts:?}") };
+    assert_eq!((fact.event.subject(), fact.aggregate_id.as_str()), ("artisan.product.listed", "p-1"));
 
     let taken = post(&memory, "/api/v1/artisans/art-1/products", "2", &listing("p-1"));
     assert_eq!((taken.status, body(&taken)["code"].clone()), (409, json!("product-exists")));
@@ -191,6 +208,39 @@ fn a_product_is_listed_once_by_artisans_who_sell() {
     assert_eq!(post(&memory, "/api/v1/artisans/art-1/status", "4", &suspend).status, 200);
     let response = post(&memory, "/api/v1/artisans/art-1/products", "5", &listing("p-3"));
     assert_eq!((response.status, body(&response)["code"].clone()), (409, json!("artisan-does-not-sell")));
+}
+
+/// Both got past the check; the second one's delivery is the first to come.
+#[test]
+fn of_two_listings_of_one_product_at_once_only_that_of_who_got_the_201_is_told() {
+    let memory = with_artisan();
+    assert_eq!(post(&memory, "/api/v1/artisans", "k2", &registration("art-2", 37.0, -3.0)).status, 201);
+    memory.interrupt(|memory| {
+        let second = post(memory, "/api/v1/artisans/art-2/products", "b", &listing("p-1"));
+        assert_eq!(second.status, 201);
+    });
+    let first = post(&memory, "/api/v1/artisans/art-1/products", "a", &listing("p-1"));
+    assert_eq!((first.status, body(&first)["code"].clone()), (409, json!("product-exists")));
+
+    for first in [1, 100] {
+        let told: Vec<_> = deliver_all(&memory, first).into_iter().flatten().collect();
+        let [Output::Emit(told)] = told.as_slice() else { panic!("one listing is told: {told:?}") };
+        let Event::ArtisanProductListed(listed) = &told.event else { panic!("{told:?}") };
+        assert_eq!((listed.artisan_id.as_str(), told.aggregate_version), ("art-2", Some(1)));
+        memory.empty_inboxes();
+    }
+    let again = post(&memory, "/api/v1/artisans/art-1/products", "a", &listing("p-1"));
+    assert_eq!(again.status, 409, "and so it stays");
+}
+
+#[test]
+fn what_another_publisher_lists_holds_as_well() {
+    let memory = with_artisan();
+    let listed =
+        wire::read("artisan.product.listed", include_str!("../../../tests/wire/artisan.product.listed.json")).unwrap();
+    let meta = meta("p-9", 1, &NOW.rfc3339(), "theirs");
+    assert_eq!(block_on(Artisan::handle(&memory, meta, listed.event_data)), Ok(Vec::new()));
+    assert_eq!(post(&memory, "/api/v1/artisans/art-1/products", "1", &listing("p-9")).status, 409);
 }
 
 #[test]
@@ -218,17 +268,16 @@ fn repeats_with_empty_inboxes_change_nothing_and_tell_the_same() {
         assert_eq!(post(&memory, "/api/v1/artisans/art-1/status", key, &body).status, 200);
     }
     let outputs = deliver_all(&memory, 1);
-    assert_eq!(outputs.iter().map(Vec::len).collect::<Vec<_>>(), [0, 0, 1, 1, 1, 1]);
+    assert_eq!(outputs.iter().map(Vec::len).collect::<Vec<_>>(), [0, 1, 1, 1, 1, 1]);
     let Some(Output::Emit(emission)) = outputs[5].first() else { panic!("{outputs:?}") };
     let Event::ArtisanStatusChanged(fact) = &emission.event else { panic!("{emission:?}") };
     assert_eq!(fact.impacted_products, ["p-1"]);
 
-    memory.empty_inboxes();
-    let before = memory.snapshot();
+    let before = stored(&memory);
     for first in [1, 100] {
-        assert_eq!(deliver_all(&memory, first), outputs);
         memory.empty_inboxes();
-        assert_eq!(memory.snapshot(), before);
+        assert_eq!(deliver_all(&memory, first), outputs);
+        assert_eq!(stored(&memory), before);
     }
 }
 

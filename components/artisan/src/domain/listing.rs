@@ -1,8 +1,12 @@
-//! Decisions of the listing aggregate: the first event under a product id is its listing, for good.
+//! Decisions of the listing aggregate: the first command under a product id is done, for good, and it alone is told.
+//!
+//! A listing is a command and not a fact that comes first, as an order's placing is: its id may be the client's, two may
+//! ask for it at once, and whoever hears of a listing must hear of the one that holds.
 
 use super::Refused;
 use kit::Event;
 use kit::aggregate::{Change, Decider, Decision, Input, State};
+use kit::events::artisan::NewProductListed;
 use kit::ports::{Ports, StoreError};
 use serde::{Deserialize, Serialize};
 
@@ -21,10 +25,13 @@ pub struct Owner {
     pub product_id: String,
     /// The artisan.
     pub artisan_id: String,
-    /// Id of the event that listed it.
+    /// Id of the command that listed it, or of the fact, where another publisher told it.
     pub by_event: String,
     /// RFC 3339.
     pub listed_at: String,
+    /// Version of the fact; 0 where it was not ours to tell.
+    #[serde(default)]
+    pub version: u64,
 }
 
 impl State for Listing {
@@ -45,21 +52,34 @@ impl Decider for Listings {
     }
 
     fn decide(state: &Listing, _facts: &(), input: Input<'_>) -> Decision<Listing> {
-        let Event::ArtisanProductListed(listing) = input.event else {
-            return Decision::Reject(format!("a listing does not take {}", input.event.subject()));
-        };
-        match &state.owner {
-            Some(owner) if owner.by_event == input.meta.event_id => Decision::Ignore,
-            Some(_) => Change::to(state.clone()).refuse(Refused::ProductExists.refusal(input.id)).decide(),
-            None => {
-                let owner = Owner {
-                    product_id: input.id.to_owned(),
-                    artisan_id: listing.artisan_id.clone(),
-                    by_event: input.meta.event_id.clone(),
-                    listed_at: listing.listed_at.clone(),
-                };
-                Change::to(Listing { owner: Some(owner) }).decide()
+        match (input.event, &state.owner) {
+            (Event::ArtisanProductList(command), owner) => list(state, owner.as_ref(), &command.listing, input),
+            // Our own, or one that another publisher told too late.
+            (Event::ArtisanProductListed(_), Some(_)) => Decision::Ignore,
+            (Event::ArtisanProductListed(listing), None) => {
+                Change::to(Listing { owner: Some(owner(listing, input, 0)) }).decide()
             }
+            (other, _) => Decision::Reject(format!("a listing does not take {}", other.subject())),
         }
+    }
+}
+
+fn list(state: &Listing, there: Option<&Owner>, listing: &NewProductListed, input: Input<'_>) -> Decision<Listing> {
+    let fact = || Event::ArtisanProductListed(listing.clone());
+    match there {
+        None => Change::to(Listing { owner: Some(owner(listing, input, input.version)) }).fact(fact()),
+        Some(owner) if owner.by_event == input.meta.event_id => Change::to(state.clone()).again(owner.version, fact()),
+        Some(_) => Change::to(state.clone()).refuse(Refused::ProductExists.refusal(input.id)),
+    }
+    .decide()
+}
+
+fn owner(listing: &NewProductListed, input: Input<'_>, version: u64) -> Owner {
+    Owner {
+        product_id: input.id.to_owned(),
+        artisan_id: listing.artisan_id.clone(),
+        by_event: input.meta.event_id.clone(),
+        listed_at: listing.listed_at.clone(),
+        version,
     }
 }

@@ -4,6 +4,7 @@ use super::{Move, Trigger, Turn};
 use kit::aggregate::State;
 use kit::events::order::CancellationReason;
 use kit::events::saga::{Resolution, SagaStep};
+use kit::json::Value;
 use kit::time::Millis;
 use serde::{Deserialize, Serialize};
 
@@ -207,7 +208,24 @@ pub struct Saga {
 
 impl State for Saga {
     const KIND: &'static str = "saga";
-    const FORMAT: u32 = 1;
+    const FORMAT: u32 = 2;
+
+    fn upcast(format: u32, state: Value) -> Result<Value, String> {
+        match format {
+            1 => Ok(numbered(state)),
+            other => Err(format!("no way from format {other} of a saga")),
+        }
+    }
+}
+
+/// Format 1 dropped a deadline by its step alone. Whichever it was, its timer runs out without effect.
+fn numbered(mut saga: Value) -> Value {
+    let turns = saga.get_mut("history").and_then(Value::as_array_mut).into_iter().flatten();
+    let moves = turns.filter_map(|turn| turn.get_mut("led").and_then(Value::as_array_mut)).flatten();
+    for dropped in moves.filter_map(|step| step.get_mut("drop").and_then(Value::as_object_mut)) {
+        dropped.insert("generation".to_owned(), 0.into());
+    }
+    saga
 }
 
 impl Saga {

@@ -159,9 +159,7 @@ pub enum Move {
     Drop {
         /// Of what.
         step: SagaStep,
-        /// Which one; 0, which none has, in sagas that were stored before timers were named by it: their timers run out
-        /// without effect.
-        #[serde(default)]
+        /// Which one; 0, which none has, in sagas of format 1.
         generation: u32,
     },
 }
