@@ -28,6 +28,10 @@ struct VoidBody {
     merchant_reference: Option<String>,
 }
 
+/// Body of a refund: there is nothing to say, and what is said all the same is named.
+#[derive(Debug, Deserialize)]
+struct RefundBody {}
+
 /// Answers a request.
 pub(crate) async fn serve<P: Ports, S: Silence>(ports: &P, silence: &S, request: &Request) -> Response {
     route(ports, silence, request).await.unwrap_or_else(Response::from)
@@ -40,7 +44,7 @@ async fn route<P: Ports, S: Silence>(ports: &P, silence: &S, request: &Request) 
         ("POST", ["gateway", "charges"]) => charge(ports, silence, request).await,
         ("GET", ["gateway", "charges", key]) => show(ports, key).await,
         ("POST", ["gateway", "charges", key, "void"]) => void(ports, request, key).await,
-        ("POST", ["gateway", "charges", key, "refund"]) => refund(ports, key).await,
+        ("POST", ["gateway", "charges", key, "refund"]) => refund(ports, request, key).await,
         ("GET", ["gateway", "ledger"]) => ledger(ports, request).await,
         ("GET", ["gateway", "methods", token]) => Ok(method(token)),
         (
@@ -119,7 +123,9 @@ async fn void<P: Ports>(ports: &P, request: &Request, key: &str) -> Result<Respo
     Ok(view::charge(key, &reference, &charge))
 }
 
-async fn refund<P: Ports>(ports: &P, key: &str) -> Result<Response, Problem> {
+/// The whole of what was taken goes back; the key in the path makes it once.
+async fn refund<P: Ports>(ports: &P, request: &Request, key: &str) -> Result<Response, Problem> {
+    let RefundBody {} = if request.body.is_empty() { RefundBody {} } else { read_body(request)? };
     let unknown = || view::refused(key, account::Refused::Unknown);
     let reference = store::reference_of(ports, key).await?.ok_or_else(unknown)?;
     let now = ports.now();

@@ -12,6 +12,16 @@ const PRODUCTS: &str = "http://product.spin.internal/api/v1/products/";
 const AVAILABILITY: &str = "http://inventory.spin.internal/api/v1/inventory/availability/";
 const VALIDATION: &str = "http://payment.spin.internal/api/v1/payments/validate";
 
+/// Another component that is asked, and how long its answer may take, in milliseconds.
+struct Target {
+    name: &'static str,
+    timeout: u64,
+}
+
+const PRODUCT: Target = Target { name: "product", timeout: 5_000 };
+const INVENTORY: Target = Target { name: "inventory", timeout: 3_000 };
+const PAYMENT: Target = Target { name: "payment", timeout: 5_000 };
+
 /// Of a product, what an order keeps.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -90,11 +100,11 @@ pub(super) async fn items<P: Ports>(ports: &P, wanted: &[Wanted], currency: &str
 /// The product, or why it cannot be ordered.
 async fn product<P: Ports>(ports: &P, line: &Wanted, currency: &str) -> Result<Result<Product, String>, Problem> {
     let request = Request::get(format!("{PRODUCTS}{}", encode(&line.product_id)));
-    let response = call(ports, "product", request).await?;
+    let response = call(ports, &PRODUCT, request).await?;
     if response.status == 404 {
         return Ok(Err(format!("there is no product {}", line.product_id)));
     }
-    let product: Product = read("product", &response)?;
+    let product: Product = read(&PRODUCT, &response)?;
     Ok(if product.currency != currency {
         Err(format!("{} is sold in {}, not in {currency}", line.product_id, product.currency))
     } else if !product.artisan.sells {
@@ -108,11 +118,10 @@ async fn product<P: Ports>(ports: &P, line: &Wanted, currency: &str) -> Result<R
 async fn check_stock<P: Ports>(ports: &P, wanted: &[Wanted]) -> Result<(), Problem> {
     let mut short = Vec::new();
     for line in wanted {
-        let response =
-            call(ports, "inventory", Request::get(format!("{AVAILABILITY}{}", encode(&line.product_id)))).await?;
+        let request = Request::get(format!("{AVAILABILITY}{}", encode(&line.product_id)));
+        let response = call(ports, &INVENTORY, request).await?;
         // Listed a moment ago: inventory has not heard of it yet.
-        let available =
-            if response.status == 404 { 0 } else { read::<Availability>("inventory", &response)?.available };
+        let available = if response.status == 404 { 0 } else { read::<Availability>(&INVENTORY, &response)?.available };
         if available < line.quantity {
             let Wanted { product_id, quantity, .. } = line;
             short.push(FieldError {
@@ -146,8 +155,8 @@ pub(super) async fn check_method<P: Ports>(ports: &P, body: &PlaceBody, amount: 
         customer_id: &body.customer_id,
     };
     let json = serde_json::to_vec(&validation).map_err(|error| Problem::internal(&error.to_string()))?;
-    let response = call(ports, "payment", Request::post(VALIDATION, json)).await?;
-    let validity: Validity = read("payment", &response)?;
+    let response = call(ports, &PAYMENT, Request::post(VALIDATION, json)).await?;
+    let validity: Validity = read(&PAYMENT, &response)?;
     if validity.valid {
         return Ok(());
     }
@@ -156,8 +165,9 @@ pub(super) async fn check_method<P: Ports>(ports: &P, body: &PlaceBody, amount: 
     Err(Problem { errors, ..Problem::new(422, "invalid-payment-method", reason) })
 }
 
-async fn call<P: Ports>(ports: &P, target: &str, request: Request) -> Result<Response, Problem> {
-    match ports.call(request).await {
+async fn call<P: Ports>(ports: &P, target: &Target, request: Request) -> Result<Response, Problem> {
+    let Target { name: target, timeout } = target;
+    match ports.call(request.with_timeout(*timeout)).await {
         Ok(response) if response.status < 500 => Ok(response),
         Ok(response) => Err(Problem::unavailable(format!("{target} answered {}: try again", response.status))),
         Err(CallError::Timeout) => Err(Problem::unavailable(format!("{target} did not answer in time: try again"))),
@@ -166,7 +176,8 @@ async fn call<P: Ports>(ports: &P, target: &str, request: Request) -> Result<Res
     }
 }
 
-fn read<T: DeserializeOwned>(target: &str, response: &Response) -> Result<T, Problem> {
+fn read<T: DeserializeOwned>(target: &Target, response: &Response) -> Result<T, Problem> {
+    let target = target.name;
     if !response.is_success() {
         return Err(Problem::internal(&format!("{target} did not expect the question: {}", response.status)));
     }
