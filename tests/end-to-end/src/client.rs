@@ -77,6 +77,15 @@ impl Client {
         self.send(Method::POST, path, &[("idempotency-key", key)], Some(body.to_string().into())).await
     }
 
+    /// The same; the key is the correlation id as well, under which all that follows lies in the log.
+    ///
+    /// # Errors
+    /// Where no answer came.
+    pub async fn post_traced(&self, path: &str, key: &str, body: &Value) -> Result<Reply> {
+        let headers = [("idempotency-key", key), ("x-correlation-id", key)];
+        self.send(Method::POST, path, &headers, Some(body.to_string().into())).await
+    }
+
     /// Any request.
     ///
     /// # Errors

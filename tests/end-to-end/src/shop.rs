@@ -3,6 +3,7 @@
 use crate::{Client, Reply, eventually};
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The marketplace as its users see it.
 #[derive(Debug, Clone)]
@@ -158,6 +159,22 @@ impl Shop {
         let reply = self.http.get(&format!("/gateway/ledger?merchantReference={order_id}")).await?;
         ensure!(reply.status == 200, "the ledger of {order_id}: {reply:?}");
         Ok(Money::of(&reply.json))
+    }
+
+    /// How often a user is told each thing about an order, by the event's subject.
+    ///
+    /// # Errors
+    /// Where there is no answer, or more notifications than one page holds.
+    pub async fn told(&self, user: &str, order_id: &str) -> Result<BTreeMap<String, usize>> {
+        let path = format!("/api/v1/notifications?userId={user}&orderId={order_id}&pageSize=100");
+        let reply = self.http.get(&path).await?;
+        let items = reply.json.pointer("/items").and_then(Value::as_array).cloned().unwrap_or_default();
+        ensure!(reply.number_at("/total") == Some(items.len() as u64), "the notifications of {order_id}: {reply:?}");
+        let mut told = BTreeMap::new();
+        for item in items {
+            *told.entry(item["event"].as_str().unwrap_or_default().to_owned()).or_default() += 1;
+        }
+        Ok(told)
     }
 
     /// The notifications a user has about an order, their subjects.

@@ -24,6 +24,18 @@ pub struct Customers {
     tasks: JoinSet<Result<()>>,
 }
 
+/// The key of the cancellation of the order that was asked for under `key`, and its correlation id.
+#[must_use]
+pub fn cancellation(key: &str) -> String {
+    format!("cancel-{key}")
+}
+
+/// The same of a cancellation of what is cancelled.
+#[must_use]
+pub fn second_cancellation(key: &str) -> String {
+    format!("cancel-again-{key}")
+}
+
 struct Customer {
     number: u64,
     client: Client,
@@ -99,7 +111,10 @@ impl Customer {
                 anyhow::ensure!(again == Answer::Taken(order_id.clone()), "{key}: {order_id} has become {again:?}");
             }
             if self.choices.u8(..100) < 6 {
-                self.cancel(&key, &order_id).await?;
+                self.cancel(&key, &cancellation(&key), &order_id).await?;
+                if self.choices.bool() {
+                    self.cancel(&key, &second_cancellation(&key), &order_id).await?;
+                }
             }
         }
         Ok(())
@@ -126,9 +141,9 @@ impl Customer {
         self.note(|notes| notes.hear(key, &reply))
     }
 
-    async fn cancel(&self, key: &str, order_id: &str) -> Result<()> {
+    async fn cancel(&self, key: &str, cancellation: &str, order_id: &str) -> Result<()> {
         let path = format!("/api/v1/orders/{order_id}/cancel");
-        let reply = self.answered(&path, &format!("cancel-{key}"), &json!({})).await?;
+        let reply = self.answered(&path, cancellation, &json!({})).await?;
         anyhow::ensure!(matches!(reply.status, 200 | 409), "cancelling {order_id}: {reply:?}");
         self.note(|notes| {
             if let Some(note) = notes.by_key.get_mut(key) {
@@ -142,7 +157,7 @@ impl Customer {
     async fn answered(&self, path: &str, key: &str, body: &serde_json::Value) -> Result<Reply> {
         let asking = async {
             loop {
-                match self.client.post_once(path, key, body).await {
+                match self.client.post_traced(path, key, body).await {
                     Ok(reply) if reply.status < 500 && reply.status != 429 && reply.status != 202 => return reply,
                     _ => tokio::time::sleep(PAUSE).await,
                 }

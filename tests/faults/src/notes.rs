@@ -16,6 +16,8 @@ pub enum Answer {
 /// One order as its customer knows it.
 #[derive(Debug, Clone)]
 pub struct Note {
+    /// The `Idempotency-Key` it was asked for with; its correlation id.
+    pub key: String,
     /// What was ordered.
     pub order: Order,
     /// The answer, once there was one.
@@ -36,7 +38,8 @@ pub struct Notes {
 impl Notes {
     /// Writes down what is about to be asked for.
     pub fn ask(&mut self, key: &str, order: &Order) {
-        self.by_key.insert(key.to_owned(), Note { order: order.clone(), answer: None, total: 0, cancelled: false });
+        let note = Note { key: key.to_owned(), order: order.clone(), answer: None, total: 0, cancelled: false };
+        self.by_key.insert(key.to_owned(), note);
     }
 
     /// Writes down an answer, which must be that of every other time.

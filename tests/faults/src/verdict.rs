@@ -1,18 +1,17 @@
 //! What must hold once everything has come to rest: the customers' notes, the gateway's ledger and the marketplace agree.
 
+use crate::customers::{cancellation, second_cancellation};
 use crate::{Answer, Note, Notes, Stage};
 use anyhow::{Context as _, Result, bail, ensure};
 use end_to_end::{Money, Reply};
-use std::collections::BTreeMap;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// How long everything may take to come to rest.
 const REST: Duration = Duration::from_secs(180);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(25);
-/// Confirmed orders whose notifications are looked at: each of these.
-const SAMPLE: usize = 5;
-
 /// Pieces of a product that were sold, by product.
 type Sold = BTreeMap<String, u64>;
 
@@ -41,8 +40,9 @@ pub async fn pronounce(stage: &Stage, notes: &Notes, products: &[(String, u32)])
         let pieces = pieces(stage, product, u64::from(*initial), sold.get(product).copied().unwrap_or(0)).await;
         pieces.with_context(|| format!("{} of {} orders are confirmed", confirmed.len(), notes.taken().count()))?;
     }
-    for (order_id, note) in confirmed.iter().step_by(SAMPLE) {
-        told_once(stage, order_id, note).await.with_context(|| format!("notifications of {order_id}"))?;
+    for (order_id, note) in notes.taken() {
+        let is_confirmed = confirmed.iter().any(|(confirmed, _)| *confirmed == order_id);
+        told_once(stage, order_id, note, is_confirmed).await.with_context(|| format!("what is told of {order_id}"))?;
     }
     no_order_beside(stage, notes).await?;
     let letters = stage.host.admin().get("/dlq").await?;
@@ -120,20 +120,53 @@ async fn pieces(stage: &Stage, product: &str, initial: u64, expected: u64) -> Re
     Ok(())
 }
 
-/// Each notification of a confirmed order exists once.
-async fn told_once(stage: &Stage, order_id: &str, note: &Note) -> Result<()> {
-    let path = format!("/api/v1/notifications?userId={}&orderId={order_id}&pageSize=100", note.order.customer);
-    let reply = get(stage, &path).await?;
-    let items = reply.json["items"].as_array().cloned().unwrap_or_default();
-    let count = |event: &str| items.iter().filter(|item| item["event"] == event).count();
-    for event in ["order.created", "payment.succeeded", "order.confirmed"] {
-        ensure!(count(event) == 1, "{event} is told {} times: {}", count(event), reply.text);
-    }
-    ensure!(count("order.cancelled") == 0, "a confirmed order is told to be cancelled: {}", reply.text);
+/// Each fact of an order that its customer is told of is told once, whatever became of the order; and no other is.
+async fn told_once(stage: &Stage, order_id: &str, note: &Note, confirmed: bool) -> Result<()> {
+    let told = stage.shop.told(&note.order.customer, order_id).await?;
+    let happened = happened(stage, order_id, note).await?;
+    ensure!(told == happened, "{happened:?} happened, {told:?} is told");
+    let count = |subject: &str| told.get(subject).copied().unwrap_or(0);
+    let (stands, off) = (usize::from(confirmed), usize::from(!confirmed));
+    ensure!(count("order.created") == 1 && count("order.cancelled") == off, "confirmed: {confirmed}, told: {told:?}");
+    let right = count("order.confirmed") >= stands && count("payment.succeeded") >= stands;
+    ensure!(right && count("payment.refunded") <= off, "confirmed: {confirmed}, told: {told:?}");
     let reserved = count("inventory.stock.reserved");
-    ensure!(reserved == note.order.items.len(), "{reserved} reservations are told: {}", reply.text);
+    ensure!(reserved == note.order.items.len() || !confirmed, "{reserved} reservations are told: {told:?}");
     Ok(())
 }
+
+/// What the log has of an order, and the marketplace tells its customer: subjects, with how many facts of each there are.
+/// A fact that lies there twice, under two ids, is one.
+async fn happened(stage: &Stage, order_id: &str, note: &Note) -> Result<BTreeMap<String, usize>> {
+    let mut facts = BTreeSet::new();
+    for correlation in [note.key.clone(), cancellation(&note.key), second_cancellation(&note.key)] {
+        let log = stage.host.admin().get(&format!("/events/{correlation}")).await?;
+        for item in log.json["items"].as_array().into_iter().flatten() {
+            let (subject, event) = (item["subject"].as_str().unwrap_or_default(), &item["event"]);
+            let Some((_, key)) = TOLD.iter().find(|(told, _)| *told == subject) else { continue };
+            let of = [&event["aggregateId"], &event["eventData"]["orderId"]];
+            ensure!(of.contains(&&Value::from(order_id)), "{correlation} is not of {order_id} alone: {event}");
+            facts.insert((subject.to_owned(), event.pointer(key).cloned().unwrap_or_default().to_string()));
+        }
+    }
+    let mut happened = BTreeMap::new();
+    for (subject, _) in facts {
+        *happened.entry(subject).or_default() += 1;
+    }
+    Ok(happened)
+}
+
+/// What customers are told of an order, and what tells two facts of one subject apart: a pointer into the event.
+const TOLD: [(&str, &str); 8] = [
+    ("order.created", "/aggregateId"),
+    ("order.confirmed", "/aggregateId"),
+    ("order.cancelled", "/aggregateId"),
+    ("order.delivered", "/aggregateId"),
+    ("inventory.stock.reserved", "/aggregateId"),
+    ("payment.succeeded", "/aggregateId"),
+    ("payment.failed", "/eventData/attemptNumber"),
+    ("payment.refunded", "/aggregateId"),
+];
 
 /// No customer has an order of which they know nothing.
 async fn no_order_beside(stage: &Stage, notes: &Notes) -> Result<()> {

@@ -1,8 +1,9 @@
 //! A thousand buyers, one piece.
 
 use anyhow::Result;
-use end_to_end::{Host, Order, Reply, Settings, Shop};
+use end_to_end::{Host, Order, Reply, Settings, Shop, eventually};
 use serde_json::json;
+use std::collections::BTreeMap;
 use tokio::task::JoinSet;
 
 const BUYERS: usize = 1_000;
@@ -46,11 +47,19 @@ async fn one_has_it_and_has_paid(shop: &Shop, orders: &[String]) -> Result<()> {
     for order_id in orders {
         let order = shop.until(order_id, &["confirmed", "cancelled"]).await?;
         shop.saga_until(order_id, &["completed", "failed"]).await?;
-        if order.text_at("/status") == "confirmed" {
+        let story: &[&str] = if order.text_at("/status") == "confirmed" {
             confirmed.push(order_id.clone());
+            &["inventory.stock.reserved", "order.confirmed", "order.created", "payment.succeeded"]
         } else {
             assert_eq!(order.text_at("/cancellation/reason"), "inventory-unavailable", "{}", order.text);
-        }
+            &["order.cancelled", "order.created"]
+        };
+        let expected: BTreeMap<String, usize> = story.iter().map(|subject| ((*subject).to_owned(), 1)).collect();
+        eventually(&format!("the buyer of {order_id} is told {story:?}, each once"), async || {
+            let told = shop.told(order.text_at("/customerId"), order_id).await.ok()?;
+            (told == expected).then_some(())
+        })
+        .await?;
         charges.extend(shop.money(order_id).await?.charged);
     }
     assert_eq!(confirmed.len(), 1, "one of {} orders gets the piece: {confirmed:?}", orders.len());
