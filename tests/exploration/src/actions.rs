@@ -109,7 +109,8 @@ pub fn apply(parts: &mut Parts, world: &World, action: Action) -> Result<World, 
         }
         Action::Cancel(local) => {
             next.left.cancels -= 1;
-            request(parts, &mut next, plan::CANCELLATIONS[usize::from(next.left.cancels)], local)?;
+            let which = plan::CANCELLATIONS[usize::from(next.left.cancels)];
+            request(parts, &mut next, which, local)?;
         }
         Action::HandOver(local) => {
             next.left.deliveries -= 1;

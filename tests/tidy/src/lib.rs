@@ -1,5 +1,7 @@
 //! The sources of this repository, for the rules that check them.
 
+pub mod routes;
+
 use std::path::{Path, PathBuf};
 
 /// One source file.

@@ -3,7 +3,7 @@
 
 use artifacts::{COMPONENTS, workspace};
 use serde_json::Value;
-use tidy::sources;
+use tidy::{routes, sources};
 
 fn manifest() -> toml::Table {
     let text = std::fs::read_to_string(workspace().join("spin.toml")).unwrap();
@@ -54,18 +54,27 @@ fn a_component_is_a_folder_like_the_others() {
 
 #[test]
 fn every_route_is_exercised_from_outside() {
-    let tests: String = sources(&["rs"])
-        .into_iter()
-        .filter(|source| source.path.starts_with("tests/end-to-end/"))
-        .map(|source| source.text)
-        .collect();
-    let manifest = manifest();
-    let routes = manifest["trigger"]["http"].as_array().unwrap();
-    assert_eq!(routes.len(), COMPONENTS.len());
-    for route in routes {
-        let route = route["route"].as_str().unwrap().trim_end_matches("/...");
-        assert!(tests.contains(route), "no end-to-end test asks {route}");
+    let (mut served, mut asked) = (Vec::new(), Vec::new());
+    for source in sources(&["rs"]) {
+        let component = source.path.starts_with("components/") && !source.is_test();
+        if component && source.path.ends_with("/api.rs") {
+            served.extend(routes::served(&source.text).into_iter().map(|route| (source.path.clone(), route)));
+        } else if source.path.starts_with("tests/end-to-end/") {
+            asked.extend(routes::asked(&source.text));
+        }
     }
+    assert!(served.len() >= 25, "routes are matched in another way now: {served:?}");
+    let prefixes: Vec<_> = manifest()["trigger"]["http"].as_array().unwrap().iter().map(prefix).collect();
+    assert_eq!(prefixes.len(), COMPONENTS.len());
+    for (path, route) in served {
+        let path_of = route.to_string();
+        assert!(prefixes.iter().any(|prefix| path_of.starts_with(prefix)), "{path}: no trigger leads to {route:?}");
+        assert!(asked.iter().any(|asked| route.is_asked_by(asked)), "no end-to-end test asks {route:?} of {path}");
+    }
+}
+
+fn prefix(trigger: &toml::Value) -> String {
+    trigger["route"].as_str().unwrap().trim_end_matches("/...").to_owned()
 }
 
 #[test]
