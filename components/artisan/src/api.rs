@@ -34,9 +34,11 @@ pub async fn serve<P: Ports>(ports: &P, request: &Request) -> Response {
         ("POST", ["api", "v1", "artisans", id, "products"]) => Ok(list_product(ports, request, id).await),
         ("GET", ["api", "v1", "artisans", id, "orders"]) => orders(ports, request, id).await,
         ("GET", ["api", "v1", "artisans", id, "low-stock"]) => low_stock(ports, request, id).await,
-        (method, ["api", "v1", "artisans"] | ["api", "v1", "artisans", _])
-        | (method, ["api", "v1", "artisans", _, "verify" | "status" | "products" | "orders" | "low-stock"]) => {
-            Err(Problem::method_not_allowed(method))
+        (method, ["api", "v1", "artisans"] | ["api", "v1", "artisans", _, "verify" | "status" | "products"]) => {
+            Err(Problem::method_not_allowed(method, "POST"))
+        }
+        (method, ["api", "v1", "artisans", _] | ["api", "v1", "artisans", _, "orders" | "low-stock"]) => {
+            Err(Problem::method_not_allowed(method, "GET"))
         }
         _ => Err(Problem::not_found(&format!("nothing is served at {}", request.path()))),
     };

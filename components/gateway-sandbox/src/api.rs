@@ -21,7 +21,8 @@ struct ChargeBody {
     merchant_reference: String,
 }
 
-/// Body of a void. Without one the key must be known.
+/// Body of a void. Without one the key must be known. The charge's key is in the path and makes a repeat harmless; a key
+/// of the void's own would say nothing more, so none is kept.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct VoidBody {
@@ -47,12 +48,12 @@ async fn route<P: Ports, S: Silence>(ports: &P, silence: &S, request: &Request) 
         ("POST", ["gateway", "charges", key, "refund"]) => refund(ports, request, key).await,
         ("GET", ["gateway", "ledger"]) => ledger(ports, request).await,
         ("GET", ["gateway", "methods", token]) => Ok(method(token)),
-        (
-            other,
-            ["gateway", "charges" | "ledger"]
-            | ["gateway", "charges" | "methods", _]
-            | ["gateway", "charges", _, "void" | "refund"],
-        ) => Err(Problem::method_not_allowed(other)),
+        (other, ["gateway", "charges"] | ["gateway", "charges", _, "void" | "refund"]) => {
+            Err(Problem::method_not_allowed(other, "POST"))
+        }
+        (other, ["gateway", "ledger"] | ["gateway", "charges" | "methods", _]) => {
+            Err(Problem::method_not_allowed(other, "GET"))
+        }
         _ => Err(Problem::not_found(&format!("the gateway serves nothing at {}", request.path()))),
     }
 }
@@ -123,7 +124,8 @@ async fn void<P: Ports>(ports: &P, request: &Request, key: &str) -> Result<Respo
     Ok(view::charge(key, &reference, &charge))
 }
 
-/// The whole of what was taken goes back; the key in the path makes it once.
+/// The whole of what was taken goes back; the charge's key in the path makes it once, so no key of the refund's own is
+/// kept.
 async fn refund<P: Ports>(ports: &P, request: &Request, key: &str) -> Result<Response, Problem> {
     let RefundBody {} = if request.body.is_empty() { RefundBody {} } else { read_body(request)? };
     let unknown = || view::refused(key, account::Refused::Unknown);

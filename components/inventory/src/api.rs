@@ -47,9 +47,8 @@ pub(crate) async fn serve<P: Ports>(ports: &P, request: &Request) -> Response {
         ("POST", ["api", "v1", "inventory", product, "adjustments"]) => {
             adjust(ports, request, product).await.unwrap_or_else(Response::from)
         }
-        (method, ["api", "v1", "inventory", "availability", _] | ["api", "v1", "inventory", _, "adjustments"]) => {
-            Problem::method_not_allowed(method).into()
-        }
+        (method, ["api", "v1", "inventory", "availability", _]) => Problem::method_not_allowed(method, "GET").into(),
+        (method, ["api", "v1", "inventory", _, "adjustments"]) => Problem::method_not_allowed(method, "POST").into(),
         _ => Problem::not_found(&format!("inventory serves nothing at {}", request.path())).into(),
     }
 }

@@ -13,7 +13,7 @@ pub async fn serve<P: Ports>(ports: &P, request: &Request) -> Response {
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let answer = match (request.method.as_str(), segments.as_slice()) {
         ("GET", ["api", "v1", "notifications"]) => list(ports, request).await,
-        (method, ["api", "v1", "notifications"]) => Err(Problem::method_not_allowed(method)),
+        (method, ["api", "v1", "notifications"]) => Err(Problem::method_not_allowed(method, "GET")),
         _ => Err(Problem::not_found(&format!("nothing is served at {}", request.path()))),
     };
     answer.unwrap_or_else(Response::from)

@@ -25,10 +25,11 @@ pub async fn serve<P: Ports>(ports: &P, request: &Request) -> Response {
         ("GET", ["api", "v1", "orders", id]) => show(ports, id).await.unwrap_or_else(Into::into),
         ("POST", ["api", "v1", "orders", id, "cancel"]) => change::cancel(ports, request, id).await,
         ("POST", ["api", "v1", "orders", id, "deliver"]) => change::deliver(ports, request, id).await,
-        (
-            method,
-            ["api", "v1", "orders"] | ["api", "v1", "orders", _] | ["api", "v1", "orders", _, "cancel" | "deliver"],
-        ) => Problem::method_not_allowed(method).into(),
+        (method, ["api", "v1", "orders"]) => Problem::method_not_allowed(method, "GET, POST").into(),
+        (method, ["api", "v1", "orders", _]) => Problem::method_not_allowed(method, "GET").into(),
+        (method, ["api", "v1", "orders", _, "cancel" | "deliver"]) => {
+            Problem::method_not_allowed(method, "POST").into()
+        }
         _ => Problem::not_found(&format!("nothing is served at {}", request.path())).into(),
     }
 }
@@ -52,9 +53,9 @@ async fn list<P: Ports>(ports: &P, request: &Request) -> Result<Response, Proble
         let Some(bytes) = bytes else { continue };
         let stored = aggregate::parse::<Order>(&bytes)
             .map_err(|why| Problem::internal(&format!("order {order_id} cannot be read: {why}")))?;
-        orders.push(stored.state);
+        orders.push((order_id, stored.state));
     }
-    let items = order_ids.iter().zip(&orders).filter_map(|(id, order)| view::of(id, order)).collect();
+    let items = orders.iter().filter_map(|(id, order)| view::of(id, order)).collect();
     Ok(Response::json(200, &Page::<OrderView<'_>> { items, page, page_size, total }))
 }
 

@@ -67,9 +67,9 @@ pub(crate) async fn serve<P: Ports>(ports: &P, request: &Request) -> Response {
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let answer = match (request.method.as_str(), segments.as_slice()) {
         ("POST", ["api", "v1", "payments", "validate"]) => validate(ports, request).await,
-        (method, ["api", "v1", "payments", "validate"]) => Err(Problem::method_not_allowed(method)),
+        (method, ["api", "v1", "payments", "validate"]) => Err(Problem::method_not_allowed(method, "POST")),
         ("GET", ["api", "v1", "payments", id]) => show(ports, id).await,
-        (method, ["api", "v1", "payments", _]) => Err(Problem::method_not_allowed(method)),
+        (method, ["api", "v1", "payments", _]) => Err(Problem::method_not_allowed(method, "GET")),
         _ => Err(Problem::not_found(&format!("payment serves nothing at {}", request.path()))),
     };
     answer.unwrap_or_else(Response::from)

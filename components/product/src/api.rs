@@ -18,7 +18,7 @@ pub async fn serve<P: Ports>(ports: &P, request: &Request) -> Response {
     let answer = match (request.method.as_str(), segments.as_slice()) {
         ("GET", ["api", "v1", "products", "search"]) => find(ports, request).await,
         ("GET", ["api", "v1", "products", id]) => show(ports, id).await,
-        (method, ["api", "v1", "products", _]) => Err(Problem::method_not_allowed(method)),
+        (method, ["api", "v1", "products", _]) => Err(Problem::method_not_allowed(method, "GET")),
         _ => Err(Problem::not_found(&format!("nothing is served at {}", request.path()))),
     };
     answer.unwrap_or_else(Response::from)

@@ -38,9 +38,10 @@ pub async fn serve<P: Ports>(ports: &P, request: &Request) -> Response {
         ("GET", ["api", "v1", "sagas"]) => list(ports, request).await.unwrap_or_else(Into::into),
         ("GET", ["api", "v1", "sagas", order_id]) => show(ports, order_id).await.unwrap_or_else(Into::into),
         ("POST", ["api", "v1", "sagas", order_id, "resolve"]) => resolve(ports, request, order_id).await,
-        (method, ["api", "v1", "sagas"] | ["api", "v1", "sagas", _] | ["api", "v1", "sagas", _, "resolve"]) => {
-            Problem::method_not_allowed(method).into()
+        (method, ["api", "v1", "sagas"] | ["api", "v1", "sagas", _]) => {
+            Problem::method_not_allowed(method, "GET").into()
         }
+        (method, ["api", "v1", "sagas", _, "resolve"]) => Problem::method_not_allowed(method, "POST").into(),
         _ => Problem::not_found(&format!("nothing is served at {}", request.path())).into(),
     }
 }

@@ -17,6 +17,8 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// Seconds after which to try again.
     pub retry_after: Option<u32>,
+    /// Methods that are served there, as `Allow` lists them.
+    pub allow: Option<&'static str>,
 }
 
 /// One field that is wrong.
@@ -32,7 +34,14 @@ impl Problem {
     /// A problem.
     #[must_use]
     pub fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), detail: detail.into(), errors: Vec::new(), retry_after: None }
+        Self {
+            status,
+            code: code.to_owned(),
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+            allow: None,
+        }
     }
 
     /// 404.
@@ -41,10 +50,11 @@ impl Problem {
         Self::new(404, "not-found", detail)
     }
 
-    /// 405.
+    /// 405; `allow` lists what is served there: `GET, POST`.
     #[must_use]
-    pub fn method_not_allowed(method: &str) -> Self {
-        Self::new(405, "method-not-allowed", format!("{method} is not served here"))
+    pub fn method_not_allowed(method: &str, allow: &'static str) -> Self {
+        let detail = format!("{method} is not served here, but {allow}");
+        Self { allow: Some(allow), ..Self::new(405, "method-not-allowed", detail) }
     }
 
     /// 422 with the fields that are wrong.
@@ -113,6 +123,9 @@ impl From<Problem> for Response {
         };
         if let Some(seconds) = problem.retry_after {
             response = response.with_header("retry-after", &seconds.to_string());
+        }
+        if let Some(allow) = problem.allow {
+            response = response.with_header("allow", allow);
         }
         response
     }

@@ -41,7 +41,7 @@ pub enum Stock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PaymentStatus {
-    /// The gateway is about to be asked.
+    /// The gateway was asked, and what it said is not known here.
     Initiated,
     /// An attempt failed, another one follows.
     Retrying,

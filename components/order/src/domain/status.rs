@@ -49,7 +49,8 @@ pub(super) fn confirm(order: &Order, command: &OrderConfirmRequested, input: Inp
                 estimated_delivery_date: estimated_delivery(created, input.now()).rfc3339(),
                 payment_reference: command.payment_reference.clone(),
                 tracking_number: None,
-                artisan_notified: true,
+                // Nobody has told them before: hearing this is what tells them.
+                artisan_notified: false,
             };
             let told = Told { version: input.version, fact: fact.clone() };
             let next = Order { status: Status::Confirmed, confirmed: Some(told), ..order.clone() };

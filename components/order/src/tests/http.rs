@@ -317,6 +317,13 @@ fn unknown_orders_and_routes_are_problems() {
         ("GET", "/api/v1/orders/o7/paint", 404),
     ] {
         let request = Request { method: method.into(), target: path.into(), ..Request::default() };
-        assert_eq!(block_on(Order::serve(&memory, request)).status, status, "{method} {path}");
+        let response = block_on(Order::serve(&memory, request));
+        assert_eq!(response.status, status, "{method} {path}");
+        let allow = match path {
+            _ if status != 405 => None,
+            "/api/v1/orders" => Some("GET, POST"),
+            path => Some(if path.ends_with("cancel") { "POST" } else { "GET" }),
+        };
+        assert_eq!(response.header("allow"), allow, "{method} {path}");
     }
 }

@@ -2,9 +2,9 @@
 
 use super::events::*;
 use crate::Order;
-use kit::Worker;
 use kit::http::Request;
 use kit::memory::{Memory, block_on};
+use kit::{Ports, Worker};
 use serde_json::Value;
 
 /// The order `o<n>` of customer `c` is delivered.
@@ -77,6 +77,16 @@ fn a_crash_between_the_order_and_its_page_is_made_good() {
     }
     let all = list(&memory, "customerId=c&pageSize=100");
     assert_eq!(ids(&all).iter().filter(|id| *id == "late").count(), 1);
+}
+
+#[test]
+fn an_order_whose_value_is_gone_does_not_lend_its_id_to_another() {
+    let memory = Memory::at(NOW);
+    for n in 1..=3 {
+        place(&memory, n, n);
+    }
+    block_on(memory.delete("order/o2")).unwrap();
+    assert_eq!(ids(&list(&memory, "customerId=c")), ["o3", "o1"]);
 }
 
 #[test]
