@@ -76,6 +76,8 @@ impl View for Warnings {
 
 /// The pieces of an order, by artisan.
 type Parts = BTreeMap<String, Vec<Piece>>;
+/// Their schema.
+const PARTS_FORMAT: u32 = 1;
 
 /// An order was placed: notes its pieces until it is confirmed.
 ///
@@ -201,12 +203,15 @@ fn order_key(order_id: &str) -> String {
 
 async fn read<P: Ports>(ports: &P, order_id: &str) -> Result<Option<(u64, Parts)>, Failure> {
     let Some(forward) = read_forward(ports, &order_key(order_id)).await.map_err(retry)? else { return Ok(None) };
-    let parts = kit::json::from_value(forward.value).map_err(|error| Failure::Reject(error.to_string()))?;
-    Ok(Some((forward.rank, parts)))
+    let rank = forward.rank;
+    let parts = forward.read(PARTS_FORMAT).map_err(|error| Failure::Reject(error.0))?;
+    Ok(Some((rank, parts)))
 }
 
 async fn write<P: Ports>(ports: &P, order_id: &str, rank: u64, parts: &Parts) -> Result<Vec<Output>, Failure> {
     let value = kit::json::to_value(parts).map_err(|error| Failure::Reject(error.to_string()))?;
-    write_forward(ports, &Forward { key: order_key(order_id), rank, value }).await.map_err(retry)?;
+    write_forward(ports, &Forward { key: order_key(order_id), format: PARTS_FORMAT, rank, value })
+        .await
+        .map_err(retry)?;
     Ok(NOTHING)
 }

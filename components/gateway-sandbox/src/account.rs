@@ -1,6 +1,8 @@
 //! What the gateway decides: the charges of one merchant reference, each under a key of its own. Pure.
 
 use kit::ids;
+use kit::json::Value;
+use kit::projection::View;
 use kit::time::Millis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -13,6 +15,15 @@ const BUSY: usize = 2;
 pub struct Account {
     /// The charges.
     pub charges: BTreeMap<String, Charge>,
+}
+
+impl View for Account {
+    const FORMAT: u32 = 1;
+
+    /// Format 0 was the same and did not say so.
+    fn upcast(format: u32, view: Value) -> Result<Value, String> {
+        if format == 0 { Ok(view) } else { Err(format!("no way from format {format} of an account")) }
+    }
 }
 
 /// What a charge asks for.

@@ -3,8 +3,10 @@
 //! Several shards, or every new account would contend for one value. An account is noted before it is written; one
 //! that was noted twice (its first writer died in between) is read twice: each entry has an id to tell.
 
+use kit::json::Value;
 use kit::ports::{StoreError, SwapError};
-use kit::{Ports, json, keys};
+use kit::projection::{self, View, from_bytes, to_bytes};
+use kit::{Ports, keys};
 use serde::{Deserialize, Serialize};
 
 /// Journals that are written side by side.
@@ -19,6 +21,31 @@ struct Head {
     full: u32,
     /// Its accounts.
     references: Vec<String>,
+}
+
+/// The accounts of a page that is full.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Page(Vec<String>);
+
+/// Format 0 was the same and did not say so.
+fn unnamed(format: u32, view: Value) -> Result<Value, String> {
+    if format == 0 { Ok(view) } else { Err(format!("no way from format {format} of the journal")) }
+}
+
+impl View for Head {
+    const FORMAT: u32 = 1;
+
+    fn upcast(format: u32, view: Value) -> Result<Value, String> {
+        unnamed(format, view)
+    }
+}
+
+impl View for Page {
+    const FORMAT: u32 = 1;
+
+    fn upcast(format: u32, view: Value) -> Result<Value, String> {
+        unnamed(format, view)
+    }
 }
 
 impl Head {
@@ -47,19 +74,21 @@ fn shard_of(reference: &str) -> u32 {
 /// Where the store does not answer.
 pub(crate) async fn note<P: Ports>(ports: &P, reference: &str) -> Result<(), StoreError> {
     let shard = shard_of(reference);
+    let key = head_key(shard);
     loop {
-        let entry = ports.read(&head_key(shard)).await?;
-        let mut head: Head = entry.value.as_deref().map_or(Ok(Head::default()), parse)?;
+        let entry = ports.read(&key).await?;
+        let mut head: Head = entry.value.as_deref().map_or(Ok(Head::default()), |bytes| from_bytes(&key, bytes))?;
         if head.references.iter().any(|there| there == reference) {
             return Ok(());
         }
         if head.references.len() >= PAGE {
             // A full page does not change any more, so whoever writes it writes the same.
-            ports.set(&page_key(shard, head.full), bytes(&head.references)?).await?;
-            head = Head { full: head.full + 1, references: Vec::new() };
+            let page = page_key(shard, head.full);
+            ports.set(&page, to_bytes(&Page(std::mem::take(&mut head.references)))?).await?;
+            head.full += 1;
         }
         head.references.push(reference.to_owned());
-        match ports.swap(entry.token, bytes(&head)?).await {
+        match ports.swap(entry.token, to_bytes(&head)?).await {
             Ok(()) => return Ok(()),
             Err(SwapError::Conflict | SwapError::Unknown(_)) => {}
         }
@@ -72,9 +101,8 @@ pub(crate) async fn note<P: Ports>(ports: &P, reference: &str) -> Result<(), Sto
 /// Where the store does not answer.
 pub(crate) async fn page<P: Ports>(ports: &P, page: usize) -> Result<(Vec<String>, usize), StoreError> {
     let keys: Vec<String> = (0..SHARDS).map(head_key).collect();
-    let found = ports.get_many(&keys).await?;
-    let heads: Vec<Head> =
-        found.iter().map(|bytes| bytes.as_deref().map_or(Ok(Head::default()), parse)).collect::<Result<_, _>>()?;
+    let heads = projection::read_many::<Head, P>(ports, &keys).await?;
+    let heads: Vec<Head> = heads.into_iter().map(Option::unwrap_or_default).collect();
     let pages = heads.iter().map(|head| head.pages() as usize).sum();
     let mut skip = page.saturating_sub(1);
     for (shard, head) in (0..SHARDS).zip(heads) {
@@ -86,16 +114,8 @@ pub(crate) async fn page<P: Ports>(ports: &P, page: usize) -> Result<(Vec<String
         if number == head.full {
             return Ok((head.references, pages));
         }
-        let page = ports.get(&page_key(shard, number)).await?;
-        return Ok((page.as_deref().map_or(Ok(Vec::new()), parse)?, pages));
+        let Page(references) = projection::read(ports, &page_key(shard, number)).await?.unwrap_or_default();
+        return Ok((references, pages));
     }
     Ok((Vec::new(), pages))
-}
-
-fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
-    json::from_slice(bytes).map_err(|error| StoreError(format!("the journal is malformed: {error}")))
-}
-
-fn bytes<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
-    json::to_vec(value).map_err(|error| StoreError(error.to_string()))
 }

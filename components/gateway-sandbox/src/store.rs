@@ -4,7 +4,8 @@
 use crate::account::Account;
 use crate::journal;
 use kit::ports::{StoreError, SwapError};
-use kit::{Ports, json, keys};
+use kit::projection::{self, from_bytes, to_bytes};
+use kit::{Ports, keys};
 
 /// Swaps lost in a row before the gateway says that it is busy.
 const MAX_CONFLICTS: usize = 64;
@@ -29,7 +30,7 @@ pub(crate) async fn change<P: Ports, T>(
     for _ in 0..MAX_CONFLICTS {
         let entry = ports.read(&account_key(reference)).await?;
         let before = match &entry.value {
-            Some(bytes) => parse(reference, bytes)?,
+            Some(bytes) => from_bytes(&account_key(reference), bytes)?,
             None => Account::default(),
         };
         let mut after = before.clone();
@@ -40,8 +41,7 @@ pub(crate) async fn change<P: Ports, T>(
         if entry.value.is_none() {
             journal::note(ports, reference).await?;
         }
-        let bytes = json::to_vec(&after).map_err(|error| StoreError(error.to_string()))?;
-        match ports.swap(entry.token, bytes).await {
+        match ports.swap(entry.token, to_bytes(&after)?).await {
             Ok(()) => return Ok(outcome),
             // Unknown is found out by loading: the keys make a repeat harmless.
             Err(SwapError::Conflict | SwapError::Unknown(_)) => {}
@@ -56,12 +56,8 @@ pub(crate) async fn change<P: Ports, T>(
 /// Where the store does not answer.
 pub(crate) async fn accounts<P: Ports>(ports: &P, references: &[String]) -> Result<Vec<Account>, StoreError> {
     let keys: Vec<String> = references.iter().map(|reference| account_key(reference)).collect();
-    let found = ports.get_many(&keys).await?;
-    let read = |(reference, bytes): (&String, Option<Vec<u8>>)| match bytes {
-        Some(bytes) => parse(reference, &bytes),
-        None => Ok(Account::default()),
-    };
-    references.iter().zip(found).map(read).collect()
+    let found = projection::read_many(ports, &keys).await?;
+    Ok(found.into_iter().map(Option::unwrap_or_default).collect())
 }
 
 /// Whose account a key is in.
@@ -88,8 +84,4 @@ pub(crate) async fn bind<P: Ports>(ports: &P, key: &str, reference: &str) -> Res
             Err(SwapError::Conflict | SwapError::Unknown(_)) => {}
         }
     }
-}
-
-fn parse(reference: &str, bytes: &[u8]) -> Result<Account, StoreError> {
-    json::from_slice(bytes).map_err(|error| StoreError(format!("account {reference} is malformed: {error}")))
 }

@@ -1,10 +1,10 @@
 //! What a merchant sees of the gateway.
 
 use crate::GatewaySandbox;
-use kit::Worker as _;
 use kit::http::{Request, Response};
 use kit::json::{self, Value, json};
 use kit::memory::{Memory, block_on};
+use kit::{Ports as _, Worker as _};
 
 fn ask(ports: &Memory, request: Request) -> (u16, Value) {
     let Response { status, body, .. } = block_on(GatewaySandbox::serve(ports, request));
@@ -77,6 +77,28 @@ fn what_is_never_answered_may_be_taken_and_can_be_voided() {
     assert_eq!(charge(&ports, "o1", 1, "tok_timeout").0, 504);
     assert_eq!(ledger(&ports, "o1").len(), 1);
     assert_eq!(void(&ports, "o1", 1).1["refundedAmount"], 5900);
+}
+
+#[test]
+fn a_ledger_that_names_no_format_goes_on() {
+    let ports = Memory::default();
+    for number in 0..40 {
+        charge(&ports, "o1", 1, "tok_ok");
+        charge(&ports, &format!("p{number}"), 1, "tok_ok");
+    }
+    for (key, bytes) in ports.snapshot() {
+        let Ok(Value::Object(stored)) = json::from_slice::<Value>(&bytes) else { continue };
+        block_on(ports.set(&key, stored["view"].to_string().into_bytes())).unwrap();
+    }
+    let before = ledger(&ports, "o1");
+    assert_eq!(before, [("charge".to_owned(), 5900)]);
+    charge(&ports, "o1", 1, "tok_ok");
+    assert_eq!(ledger(&ports, "o1"), before, "once a key, as ever");
+    charge(&ports, "o9", 1, "tok_ok");
+    let pages = ask(&ports, Request::get("/gateway/ledger")).1["pages"].as_u64().unwrap();
+    let page = |page| ask(&ports, Request::get(format!("/gateway/ledger?page={page}"))).1["entries"].clone();
+    let entries: usize = (1..=pages).map(|number| page(number).as_array().unwrap().len()).sum();
+    assert_eq!(entries, 42);
 }
 
 #[test]

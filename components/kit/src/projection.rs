@@ -47,7 +47,7 @@ pub async fn update<V: View, P: Ports>(
             None => V::default(),
         };
         let changed = change(&mut view);
-        let bytes = changed.then(|| to_bytes(&view)).transpose().map_err(Failure::Reject)?;
+        let bytes = changed.then(|| to_bytes(&view)).transpose().map_err(|error| Failure::Reject(error.0))?;
         latest = Some(view);
         Ok(bytes)
     })
@@ -92,7 +92,7 @@ pub async fn read_many<V: View, P: Ports>(ports: &P, keys: &[String]) -> Result<
     keys.iter().zip(values).map(|(key, value)| value.map(|bytes| from_bytes(key, &bytes)).transpose()).collect()
 }
 
-/// Parses a stored view, upcasting older formats step by step.
+/// Parses a stored view, upcasting older formats step by step. A value that names none is of format 0.
 ///
 /// # Errors
 /// Where it is malformed, of a newer format, or has no way up.
@@ -103,7 +103,8 @@ pub fn from_bytes<V: View>(key: &str, bytes: &[u8]) -> Result<V, StoreError> {
     {
         return Ok(view);
     }
-    let stored: Stored<Value> = serde_json::from_slice(bytes).map_err(|error| unreadable(error.to_string()))?;
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| unreadable(error.to_string()))?;
+    let stored = Stored::<Value>::deserialize(&value).unwrap_or(Stored { format: 0, view: value });
     if stored.format > V::FORMAT {
         let known = V::FORMAT;
         let found = stored.format;
@@ -119,8 +120,12 @@ fn parse<V: View>(key: &str, bytes: &[u8]) -> Result<V, Failure> {
     from_bytes(key, bytes).map_err(|error| Failure::Reject(error.0))
 }
 
-fn to_bytes<V: View>(view: &V) -> Result<Vec<u8>, String> {
-    serde_json::to_vec(&Stored { format: V::FORMAT, view }).map_err(|error| error.to_string())
+/// A view as it is stored.
+///
+/// # Errors
+/// Where a number of it is not finite.
+pub fn to_bytes<V: View>(view: &V) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(&Stored { format: V::FORMAT, view }).map_err(|error| StoreError(error.to_string()))
 }
 
 #[cfg(test)]

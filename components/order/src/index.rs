@@ -6,9 +6,10 @@
 use crate::domain::Order;
 use kit::aggregate::{self, retry};
 use kit::events::order::OrderCreated;
-use kit::ports::{StoreError, SwapError};
+use kit::json::Value;
+use kit::ports::StoreError;
+use kit::projection::{self, View};
 use kit::{Failure, Ports, keys};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// Orders on a page before the next one is opened: keeps what an order writes small. Orders that were placed at the
@@ -27,6 +28,27 @@ struct Orders {
     orders: Vec<String>,
 }
 
+/// Format 0 was the same and did not say so.
+fn unnamed(format: u32, view: Value) -> Result<Value, String> {
+    if format == 0 { Ok(view) } else { Err(format!("no way from format {format} of a customer's list")) }
+}
+
+impl View for Head {
+    const FORMAT: u32 = 1;
+
+    fn upcast(format: u32, view: Value) -> Result<Value, String> {
+        unnamed(format, view)
+    }
+}
+
+impl View for Orders {
+    const FORMAT: u32 = 1;
+
+    fn upcast(format: u32, view: Value) -> Result<Value, String> {
+        unnamed(format, view)
+    }
+}
+
 fn head_key(customer_id: &str) -> String {
     keys::key("customer", &[customer_id])
 }
@@ -40,7 +62,7 @@ fn page_key(customer_id: &str, page: usize) -> String {
 /// # Errors
 /// Where the store does not answer.
 pub async fn open_page<P: Ports>(ports: &P, customer_id: &str) -> Result<usize, StoreError> {
-    Ok(get::<Head, P>(ports, &head_key(customer_id)).await?.full.len())
+    Ok(read::<Head, P>(ports, &head_key(customer_id)).await?.full.len())
 }
 
 /// Lists an order that was created, on the page its state names.
@@ -50,23 +72,25 @@ pub async fn open_page<P: Ports>(ports: &P, customer_id: &str) -> Result<usize, 
 pub async fn list<P: Ports>(ports: &P, order_id: &str, created: &OrderCreated) -> Result<(), Failure> {
     let Some((order, _)) = aggregate::read::<Order, P>(ports, order_id).await.map_err(retry)? else { return Ok(()) };
     let customer_id = order.created.as_ref().map_or(&created.customer_id, |created| &created.customer_id);
-    let add = |page: &mut Orders| {
-        if !page.orders.iter().any(|there| there == order_id) {
+    let mut on_page = 0;
+    projection::update(ports, &page_key(customer_id, order.page), |page: &mut Orders| {
+        let new = !page.orders.iter().any(|there| there == order_id);
+        if new {
             page.orders.push(order_id.to_owned());
         }
-        page.orders.len()
-    };
-    let on_page = change(ports, &page_key(customer_id, order.page), add).await.map_err(retry)?;
+        on_page = page.orders.len();
+        new
+    })
+    .await?;
     if on_page >= PAGE {
         let count = |head: &mut Head| {
             if head.full.len() <= order.page {
                 head.full.resize(order.page + 1, 0);
             }
-            if let Some(count) = head.full.get_mut(order.page) {
-                *count = on_page.max(*count);
-            }
+            let count = head.full.get_mut(order.page).filter(|count| **count < on_page);
+            count.map(|count| *count = on_page).is_some()
         };
-        change(ports, &head_key(customer_id), count).await.map_err(retry)?;
+        projection::update(ports, &head_key(customer_id), count).await?;
     }
     Ok(())
 }
@@ -81,9 +105,9 @@ pub async fn newest<P: Ports>(
     skip: usize,
     count: usize,
 ) -> Result<(Vec<String>, usize), StoreError> {
-    let head = get::<Head, P>(ports, &head_key(customer_id)).await?;
+    let head = read::<Head, P>(ports, &head_key(customer_id)).await?;
     let last = head.full.len();
-    let mut page = get::<Orders, P>(ports, &page_key(customer_id, last)).await?;
+    let mut page = read::<Orders, P>(ports, &page_key(customer_id, last)).await?;
     let total = head.full.iter().sum::<usize>() + page.orders.len();
     let (mut ids, mut to_skip) = (Vec::new(), skip);
     for place in (0..=last).rev() {
@@ -93,7 +117,7 @@ pub async fn newest<P: Ports>(
             continue;
         }
         if place != last {
-            page = get(ports, &page_key(customer_id, place)).await?;
+            page = read(ports, &page_key(customer_id, place)).await?;
         }
         ids.extend(page.orders.iter().rev().skip(to_skip).take(count - ids.len()).cloned());
         to_skip = 0;
@@ -104,35 +128,6 @@ pub async fn newest<P: Ports>(
     Ok((ids, total))
 }
 
-async fn get<T: DeserializeOwned + Default, P: Ports>(ports: &P, key: &str) -> Result<T, StoreError> {
-    parse(key, ports.get(key).await?.as_deref())
-}
-
-fn parse<T: DeserializeOwned + Default>(key: &str, bytes: Option<&[u8]>) -> Result<T, StoreError> {
-    match bytes {
-        None => Ok(T::default()),
-        Some(bytes) => serde_json::from_slice(bytes)
-            .map_err(|error| StoreError(format!("the value of {key} is malformed: {error}"))),
-    }
-}
-
-/// Changes a value by CAS, as often as it takes; nothing is written where nothing changes.
-async fn change<T, R, P>(ports: &P, key: &str, apply: impl Fn(&mut T) -> R) -> Result<R, StoreError>
-where
-    T: DeserializeOwned + Serialize + Default,
-    P: Ports,
-{
-    loop {
-        let entry = ports.read(key).await?;
-        let mut value: T = parse(key, entry.value.as_deref())?;
-        let result = apply(&mut value);
-        let bytes = serde_json::to_vec(&value).map_err(|error| StoreError(error.to_string()))?;
-        if entry.value.as_ref() == Some(&bytes) {
-            return Ok(result);
-        }
-        match ports.swap(entry.token, bytes).await {
-            Ok(()) => return Ok(result),
-            Err(SwapError::Conflict | SwapError::Unknown(_)) => {}
-        }
-    }
+async fn read<V: View, P: Ports>(ports: &P, key: &str) -> Result<V, StoreError> {
+    Ok(projection::read(ports, key).await?.unwrap_or_default())
 }

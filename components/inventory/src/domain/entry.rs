@@ -100,6 +100,9 @@ pub struct Returned {
 }
 
 impl Entry {
+    /// Schema of this struct where it is stored by itself.
+    pub const FORMAT: u32 = 1;
+
     /// A claim that begins.
     #[must_use]
     pub fn new(status: Status, quantity: u32) -> Self {

@@ -56,7 +56,7 @@ impl Decider for Decisions {
             return Ok(Facts { expiry, settled: None });
         }
         let settled = match read_forward(ports, &settled_key(input.id, order_id)).await? {
-            Some(forward) => Some(json::from_value(forward.value).map_err(|error| StoreError(error.to_string()))?),
+            Some(forward) => Some(forward.read(Entry::FORMAT)?),
             None => None,
         };
         Ok(Facts { expiry, settled })
@@ -138,7 +138,12 @@ fn settle(before: &Stock, product_id: &str, mut change: Change<Stock>) -> Decisi
             Err(error) => return Decision::Reject(error.to_string()),
         };
         change.state.orders.remove(order_id);
-        change.forwards.push(Forward { key: settled_key(product_id, order_id), rank: entry.step, value });
+        change.forwards.push(Forward {
+            key: settled_key(product_id, order_id),
+            format: Entry::FORMAT,
+            rank: entry.step,
+            value,
+        });
     }
     change.decide()
 }

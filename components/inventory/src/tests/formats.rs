@@ -1,6 +1,6 @@
 //! Stored values of other formats.
 
-use super::{PRODUCT, check, deliver, meta, sell, stock, subjects};
+use super::{PRODUCT, check, deliver, listed, meta, sell, stock, subjects};
 use crate::Inventory;
 use kit::memory::{Memory, block_on};
 use kit::{Failure, Ports as _, Worker as _};
@@ -30,4 +30,26 @@ fn a_newer_format_is_refused_and_left_alone() {
     let failure = block_on(Inventory::handle(&ports, meta("c", 1, 0), check("o1", 1))).unwrap_err();
     assert!(matches!(failure, Failure::Reject(why) if why.contains("format 3")));
     assert_eq!(block_on(ports.get(&format!("stock/{PRODUCT}"))).unwrap(), Some(newer.into()));
+}
+
+#[test]
+fn a_settled_claim_that_names_no_format_is_known_and_a_newer_one_is_not() {
+    let ports = Memory::default();
+    deliver(&ports, "l", 1, &listed(5));
+    for (sequence, event) in [check("o1", 3), sell("o1", 3), check("o2", 1)].into_iter().enumerate() {
+        deliver(&ports, &format!("e{sequence}"), sequence as u64 + 2, &event);
+    }
+    let key = crate::domain::settled_key(PRODUCT, "o1");
+    let settled = String::from_utf8(ports.snapshot()[&key].clone()).unwrap();
+    let with = |format: &str| {
+        let value = settled.replacen("\"format\":1,", format, 1);
+        assert_ne!(value, settled);
+        block_on(ports.set(&key, value.into_bytes())).unwrap();
+    };
+    with("");
+    assert_eq!(subjects(&deliver(&ports, "again", 9, &sell("o1", 3))), ["inventory.stock.sold"]);
+    assert_eq!(stock(&ports).counts.sold, 3, "it was sold before");
+    with("\"format\":2,");
+    let failure = block_on(Inventory::handle(&ports, meta("late", 10, 0), sell("o1", 3))).unwrap_err();
+    assert!(matches!(failure, Failure::Retry(retry) if retry.reason.contains("format 2")));
 }

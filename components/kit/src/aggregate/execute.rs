@@ -10,6 +10,9 @@ use crate::ports::{Ports, StoreError};
 /// Swaps lost in a row before the delivery goes back to the host: something is wrong with the store then.
 const MAX_CONFLICTS: usize = 64;
 
+/// Schema of an outcome that is kept by itself: its JSON as a text.
+const KEPT_FORMAT: u32 = 1;
+
 /// How an event fared.
 enum Ended<S> {
     Outcome(Outcome, S),
@@ -152,7 +155,7 @@ async fn kept<D: Decider, P: Ports>(ports: &P, input: Input<'_>) -> Result<Optio
         return Ok(None);
     }
     let Some(forward) = read_forward(ports, &kept_key(input)).await? else { return Ok(None) };
-    let text = forward.value.as_str().unwrap_or_default();
+    let text: String = forward.read(KEPT_FORMAT)?;
     serde_json::from_slice(text.as_bytes()).map(Some).map_err(|error| StoreError(error.to_string()))
 }
 
@@ -162,6 +165,6 @@ async fn keep<D: Decider, P: Ports>(ports: &P, input: Input<'_>, outcome: &Outco
         return Ok(());
     }
     let value = serde_json::to_string(outcome).map_err(|error| Failure::Reject(error.to_string()))?.into();
-    let forward = Forward { key: kept_key(input), rank: 1, value };
+    let forward = Forward { key: kept_key(input), format: KEPT_FORMAT, rank: 1, value };
     super::forward::write_forward(ports, &forward).await.map_err(retry)
 }

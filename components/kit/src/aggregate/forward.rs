@@ -1,19 +1,40 @@
 //! Values beside an aggregate whose status only moves forward: writing one twice, or late, changes nothing.
 
 use crate::ports::{Ports, StoreError, SwapError};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// A value to write unless one of the same or a higher rank is there.
+/// A value to write unless one of the same or a higher rank is there. Its `format` is the schema of `value` at the time of
+/// writing; 0 in values that were stored before they named one, which was the schema of format 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Forward {
     /// Its key.
     #[serde(skip)]
     pub key: String,
+    /// Which schema `value` has.
+    #[serde(default)]
+    pub format: u32,
     /// Its status as a number: the higher one wins, the first of equals stays.
     pub rank: u64,
     /// The value.
     pub value: Value,
+}
+
+impl Forward {
+    /// The value, for a reader who knows schemas up to `format`.
+    ///
+    /// # Errors
+    /// Where it is of a newer one, or malformed.
+    pub fn read<T: DeserializeOwned>(self, format: u32) -> Result<T, StoreError> {
+        let unreadable = |why: String| StoreError(format!("the value of {} cannot be read: {why}", self.key));
+        if self.format > format {
+            let found = self.format;
+            return Err(unreadable(format!(
+                "it has format {found}, this component knows up to {format}: deploy the newer one"
+            )));
+        }
+        T::deserialize(&self.value).map_err(|error| unreadable(error.to_string()))
+    }
 }
 
 /// Reads such a value.

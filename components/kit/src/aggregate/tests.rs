@@ -153,6 +153,26 @@ fn an_event_without_a_business_key_is_recognised_with_an_empty_inbox() {
 }
 
 #[test]
+fn a_kept_outcome_that_names_no_format_is_read_and_a_newer_one_is_not() {
+    let ports = Memory::default();
+    let run = |sequence| block_on(execute::<Counter, _>(&ports, "a", &meta(sequence, "e1"), &adjust(5, true)));
+    let first = run(1).unwrap();
+    let kept = String::from_utf8(ports.snapshot()["outcome/a/e1"].clone()).unwrap();
+    let with = |format: &str| {
+        ports.empty_inboxes();
+        let value = kept.replacen("\"format\":1,", format, 1);
+        assert_ne!(value, kept);
+        block_on(ports.set("outcome/a/e1", value.into_bytes())).unwrap();
+    };
+    with("");
+    assert_eq!(run(2), Ok(first));
+    with("\"format\":2,");
+    let Err(Failure::Retry(retry)) = run(3) else { panic!("it was read") };
+    assert!(retry.reason.contains("format 2") && retry.reason.contains("up to 1"), "{}", retry.reason);
+    assert_eq!(count(&ports), 5);
+}
+
+#[test]
 fn what_http_applied_is_let_out_by_the_delivery_once() {
     let ports = Memory::default();
     let answer = block_on(apply_locally::<Counter, _>(&ports, "a", &meta(1, "e1"), &adjust(5, false))).unwrap();

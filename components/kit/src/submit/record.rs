@@ -10,6 +10,9 @@ use crate::time::Millis;
 use crate::wire::{self, WireEvent};
 use serde::{Deserialize, Serialize};
 
+/// Schema of a record. Raise it with every incompatible change.
+const FORMAT: u32 = 1;
+
 /// Whose key this is, and for what.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scope<'a> {
@@ -46,6 +49,9 @@ pub(super) enum Claim {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Stored {
+    /// Schema of this struct; 0 in records that were stored before they named it, which was that of 1.
+    #[serde(default)]
+    format: u32,
     body_hash: String,
     /// How often the key was used anew after it had expired; part of the event's id.
     generation: u64,
@@ -83,6 +89,7 @@ pub(super) async fn claim<P: Ports, B: AsyncFnOnce() -> Result<Draft, Problem>>(
     let event_id = derived("request", &[&route, &caller, &idempotency_key, &generation.to_string()]);
     let event = envelope(ports, request, draft, &event_id);
     let stored = Stored {
+        format: FORMAT,
         body_hash: body_hash.clone(),
         generation,
         expires_at: ports.now().plus(KEY_LIFETIME),
@@ -146,7 +153,14 @@ async fn read<P: Ports>(ports: &P, key: &str) -> Result<Option<Stored>, Problem>
 }
 
 fn parse(key: &str, bytes: &[u8]) -> Result<Stored, Problem> {
-    serde_json::from_slice(bytes).map_err(|error| Problem::internal(&format!("the record {key} is malformed: {error}")))
+    let stored: Stored = serde_json::from_slice(bytes)
+        .map_err(|error| Problem::internal(&format!("the record {key} is malformed: {error}")))?;
+    if stored.format > FORMAT {
+        let found = stored.format;
+        let known = format!("this component knows up to {FORMAT}: deploy the newer one");
+        return Err(Problem::internal(&format!("the record {key} has format {found}, {known}")));
+    }
+    Ok(stored)
 }
 
 fn bytes_of(stored: &Stored) -> Result<Vec<u8>, Problem> {

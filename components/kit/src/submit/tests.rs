@@ -4,7 +4,7 @@ use super::*;
 use crate::aggregate::{Change, Decision, Input, State, execute};
 use crate::events::order::{CancellationReason, OrderCancelRequested};
 use crate::memory::{Memory, block_on};
-use crate::ports::StoreError;
+use crate::ports::{Ports, StoreError};
 use crate::wire;
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
@@ -106,6 +106,26 @@ fn another_body_under_the_same_key_is_refused() {
     post(&ports, Some("k"), "{}");
     let other = post(&ports, Some("k"), r#"{"x":1}"#);
     assert_eq!(other.status, 422);
+    assert_eq!(ports.published().len(), 1);
+}
+
+#[test]
+fn a_record_that_names_no_format_is_continued_and_a_newer_one_is_not() {
+    let ports = Memory::default();
+    let first = post(&ports, Some("k"), "{}");
+    let (key, record) = ports.snapshot().into_iter().find(|(key, _)| key.starts_with("idempotency/")).unwrap();
+    let record = String::from_utf8(record).unwrap();
+    let with = |format: &str| {
+        let value = record.replacen("\"format\":1,", format, 1);
+        assert_ne!(value, record);
+        block_on(ports.set(&key, value.into_bytes())).unwrap();
+    };
+    with("");
+    assert_eq!(post(&ports, Some("k"), "{}"), first);
+    with("\"format\":2,");
+    let refused = post(&ports, Some("k"), "{}");
+    assert_eq!(refused.status, 500);
+    assert!(String::from_utf8_lossy(&refused.body).contains("deploy the newer one"));
     assert_eq!(ports.published().len(), 1);
 }
 

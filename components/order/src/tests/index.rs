@@ -90,6 +90,21 @@ fn an_order_whose_value_is_gone_does_not_lend_its_id_to_another() {
 }
 
 #[test]
+fn a_list_that_names_no_format_goes_on() {
+    let memory = Memory::at(NOW);
+    for n in 1..=70 {
+        place(&memory, n, n);
+    }
+    for (key, bytes) in memory.snapshot().into_iter().filter(|(key, _)| key.starts_with("customer/")) {
+        let stored: Value = serde_json::from_slice(&bytes).unwrap();
+        block_on(memory.set(&key, stored["view"].to_string().into_bytes())).unwrap();
+    }
+    place(&memory, 71, 71);
+    assert_eq!(list(&memory, "customerId=c")["total"], 71);
+    assert_eq!(ids(&list(&memory, "customerId=c&pageSize=100")).len(), 71);
+}
+
+#[test]
 fn a_list_needs_a_customer() {
     for query in ["", "customerId=", "customerId=a%2Fb", "customerId=c&page=0", "customerId=c&pageSize=1000"] {
         let response = block_on(Order::serve(&Memory::at(NOW), Request::get(format!("/api/v1/orders?{query}"))));
