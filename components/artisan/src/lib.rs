@@ -1,10 +1,10 @@
 //! Artisans: who they are, where they stand, what they list, who is near, and what they have to make.
 //!
-//! Promises: one registration an artisan id and one listing a product id, the first of each, and no other listing is ever
-//! published: so all who hear of it know the same product; a standing changes along
-//! the lines of [`domain::may_become`] alone; `artisan.verified` and `artisan.status.changed` once for each command. Beside
-//! the aggregates lie a map of workshops, the set of each artisan's products and each artisan's desk, all
-//! of which a repeated or late event leaves as they are.
+//! Promises: one registration an artisan id and one listing a product id, the first of each, and no other listing is
+//! ever published, so that all who hear of a product know the same one; a standing changes along the lines of
+//! [`domain::may_become`] alone; `artisan.verified` and `artisan.status.changed` once for each command. Beside the
+//! aggregates lie a map of workshops, the set of each artisan's products and each artisan's desk, all of which a
+//! repeated or late event leaves as they are.
 
 pub mod api;
 pub mod desk;

@@ -1,8 +1,9 @@
 //! Notifications: a readable message, in Spanish, for each event the marketplace tells people about.
 //!
-//! A projection: it emits nothing. A notification is a note in a thread, known by what it tells and not by the event that
-//! told it, so each exists exactly once, however often its fact is told again. What an order brings about lies in the order's thread, since most of those events do not say whose the order
-//! is and may come before `order.created`; the rest lies in the recipient's own thread.
+//! A projection: it emits nothing. A notification is a note in a thread, known by what it tells and not by the event
+//! that told it, so each exists exactly once, however often its fact is told again. What an order brings about lies in
+//! the order's thread, since most of those events do not say whose the order is and may come before `order.created`;
+//! the rest lies in the recipient's own thread.
 
 pub mod api;
 pub mod content;

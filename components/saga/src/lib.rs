@@ -1,8 +1,9 @@
 //! saga: fulfils an order. Reserves its items, takes the money, confirms it and sells; where that cannot be, undoes
 //! what was done, and ends only when every undoing is confirmed.
 //!
-//! One aggregate an order, and beside the aggregates a list of those that are stuck. It promises that every order it hears of ends: completed, failed with all compensations
-//! confirmed, or stuck and visible until a person takes care of it.
+//! One aggregate an order, and beside the aggregates a list of those that are stuck. It promises that every order it
+//! hears of ends: completed, failed with all compensations confirmed, or stuck, and visible and told of until a person
+//! takes care of it.
 
 pub mod api;
 pub mod domain;

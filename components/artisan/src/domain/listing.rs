@@ -1,7 +1,7 @@
 //! Decisions of the listing aggregate: the first command under a product id is done, for good, and it alone is told.
 //!
-//! A listing is a command and not a fact that comes first, as an order's placing is: its id may be the client's, two may
-//! ask for it at once, and whoever hears of a listing must hear of the one that holds.
+//! A listing is a command and not a fact that comes first, as an order's placing is: its id may be the client's, two
+//! may ask for it at once, and whoever hears of a listing must hear of the one that holds.
 
 use super::Refused;
 use kit::Event;

@@ -4,8 +4,8 @@ use crate::ports::{Ports, StoreError, SwapError};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// A value to write unless one of the same or a higher rank is there. Its `format` is the schema of `value` at the time of
-/// writing; 0 in values that were stored before they named one, which was the schema of format 1.
+/// A value to write unless one of the same or a higher rank is there. Its `format` is the schema of `value` at the time
+/// of writing; 0 in values that were stored before they named one, which was the schema of format 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Forward {
     /// Its key.

@@ -3,6 +3,11 @@
 use super::{FieldError, Problem, Request};
 use serde::de::DeserializeOwned;
 
+/// What is named where it is no field that is wrong.
+const BODY: &str = "(body)";
+/// The reason where a field is not there.
+const MISSING: &str = "is missing";
+
 /// Reads a JSON body. Unknown fields are a 422 that names them all, a missing or wrong one is one that names it.
 ///
 /// # Errors
@@ -28,9 +33,6 @@ pub fn read_body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
     }
 }
 
-/// What is named where it is no field that is wrong.
-const BODY: &str = "(body)";
-
 /// The error of a field that was found at `path`, `.` for the body itself. Where the field is missing, `path` is what it
 /// is missing from, and serde names it in its message alone.
 fn fault(path: &str, error: &serde_json::Error) -> FieldError {
@@ -44,8 +46,6 @@ fn fault(path: &str, error: &serde_json::Error) -> FieldError {
         None => FieldError { field: if path.is_empty() { BODY } else { path }.to_owned(), reason: reason.to_owned() },
     }
 }
-
-const MISSING: &str = "is missing";
 
 /// serde_ignored writes `items.0.colour` and `?` for options; ours is `items[0].colour`.
 fn plain(path: &str) -> String {
