@@ -65,6 +65,8 @@ impl State {
         let metrics = Arc::new(Metrics::new());
         let counted = metrics.clone();
         store_options.flushed = Some(Arc::new(move |took, changes| counted.flushed(took, changes)));
+        let counted = metrics.clone();
+        store_options.fired = Some(Arc::new(move |event| counted.published_by("timer", event)));
         let store = Store::open(&options.state_dir, store_options)?;
         let bus: Arc<dyn EventBus> = Arc::new(EmbeddedBus::new(store.clone()));
         Ok(Self { store, bus, clock, metrics })

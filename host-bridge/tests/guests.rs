@@ -120,6 +120,9 @@ async fn a_component_publishes_what_it_may() {
     let (_, answer) = served.post("/echo/publish?yard.opened", event.clone()).await;
     assert_eq!(answer, r#"200 {"stream":"YARD","source":"echo/YARD#1","sequence":1,"duplicate":false}"#);
     assert_eq!(served.bus.events.lock()[0].body, event);
+    let counted = r#"microservices_events_published_total{service="echo",event_type="YardOpenedEvent",subject="yard.opened"} 1"#;
+    let metrics = served.metrics.encode();
+    assert!(metrics.lines().any(|line| line == counted), "no line {counted} in\n{metrics}");
     for (subject, body, expected) in
         [("shop.opened", event, "403"), ("yard.opened", "{}".into(), "422"), ("yard.", "{}".into(), "422")]
     {

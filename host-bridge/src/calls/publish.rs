@@ -5,6 +5,7 @@ use crate::engine::{Invocation, Services};
 use crate::event::{Event, Headers};
 use crate::host::outgoing::full;
 use crate::manifest::Component;
+use crate::observe::Observer;
 use crate::problem::Problem;
 use crate::subject::{Subject, SubjectPattern};
 use bytes::Bytes;
@@ -23,6 +24,7 @@ pub struct Publisher {
     granted: Vec<SubjectPattern>,
     event_bytes: usize,
     bus: Arc<dyn EventBus>,
+    observer: Arc<dyn Observer>,
 }
 
 /// The answer to a publish.
@@ -43,6 +45,7 @@ impl Publisher {
             granted: component.events.as_ref().map(|events| events.publish.clone()).unwrap_or_default(),
             event_bytes: component.limits.event_bytes,
             bus: Arc::clone(&services.bus),
+            observer: Arc::clone(&services.observer),
         }
     }
 
@@ -77,8 +80,11 @@ impl Publisher {
         if let Err(error) = event.envelope() {
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()).into());
         }
-        let receipt = self.bus.publish(event).await.map_err(|error| Box::new(refused(&error)))?;
+        let receipt = self.bus.publish(Arc::clone(&event)).await.map_err(|error| Box::new(refused(&error)))?;
         invocation.observe(receipt.watermark);
+        if !receipt.duplicate {
+            self.observer.published(&self.component, &event);
+        }
         self.answer(&receipt)
     }
 

@@ -6,7 +6,7 @@ use a4co_host::dispatch::Delivery;
 use a4co_host::engine::{App, LoadError, Services};
 use a4co_host::event::{Event, Headers};
 use a4co_host::manifest::{Application, Component, Events, Limits, Route};
-use a4co_host::observe::Unobserved;
+use a4co_host::metrics::Metrics;
 use a4co_host::subject::{Subject, SubjectPattern};
 use a4co_host::trigger::http::{ServeOptions, serve};
 use bytes::Bytes;
@@ -72,6 +72,7 @@ pub struct Served {
     pub app: Arc<App>,
     pub memory: Arc<Memory>,
     pub bus: Arc<Kept>,
+    pub metrics: Arc<Metrics>,
     pub url: String,
     client: Client<HttpConnector, Full<Bytes>>,
     _cache: tempfile::TempDir,
@@ -85,12 +86,13 @@ impl Served {
     pub async fn try_start(components: Vec<Component>, memory: Arc<Memory>) -> Result<Self, LoadError> {
         let cache = tempfile::tempdir().unwrap();
         let bus = Kept::new(Arc::clone(&memory));
+        let metrics = Arc::new(Metrics::new());
         let services = Services {
             key_value: Arc::clone(&memory) as _,
             bus: Arc::clone(&bus) as _,
             durability: Arc::clone(&memory) as _,
             clock: Arc::new(SystemClock::default()),
-            observer: Arc::new(Unobserved),
+            observer: metrics.clone(),
         };
         let application = Application {
             name: "test".into(),
@@ -107,7 +109,7 @@ impl Served {
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(serve(Arc::clone(&app), listener, ServeOptions::default(), std::future::pending()));
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Ok(Self { app, memory, bus, url, client, _cache: cache })
+        Ok(Self { app, memory, bus, metrics, url, client, _cache: cache })
     }
 
     pub async fn get(&self, path: &str) -> (u16, String) {

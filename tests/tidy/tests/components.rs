@@ -61,9 +61,12 @@ fn every_route_is_exercised_from_outside() {
         .collect();
     let manifest = manifest();
     let routes = manifest["trigger"]["http"].as_array().unwrap();
-    assert_eq!(routes.len(), COMPONENTS.len());
+    for name in COMPONENTS {
+        assert!(routes.iter().any(|route| route["component"].as_str() == Some(name)), "{name} serves no route");
+    }
     for route in routes {
-        let route = route["route"].as_str().unwrap().trim_end_matches("/...");
+        let route = route["route"].as_str().unwrap();
+        let route = route.split("/:").next().unwrap_or(route).trim_end_matches("/...");
         assert!(tests.contains(route), "no end-to-end test asks {route}");
     }
 }

@@ -108,18 +108,24 @@ impl Outgoing {
                     target = target.name,
                     "refused: its circuit breaker is open"
                 );
+                self.tell(target, request.uri().path(), 0, started);
                 return Err(Error::DestinationUnavailable);
             }
         }
-        let callees = self.callees.upgrade();
-        let internal = Internal::of(&target.scheme, &target.host).and_then(|internal| internal.component());
         let path = request.uri().path().to_owned();
         let result = self.tried(invocation, request, options, target, allowed).await;
         let status = result.as_ref().map_or(0, |response| response.status().as_u16());
         if let Some(state) = self.breakers.report(&target.name, (1..500).contains(&status), Instant::now()) {
             self.observer.breaker(&self.component, &target.name, state);
         }
-        let endpoint = internal.zip(callees.as_ref()).and_then(|(id, callees)| callees.endpoint(id, &path));
+        self.tell(target, &path, status, started);
+        result
+    }
+
+    fn tell(&self, target: &Target, path: &str, status: u16, started: Instant) {
+        let callees = self.callees.upgrade();
+        let internal = Internal::of(&target.scheme, &target.host).and_then(|internal| internal.component());
+        let endpoint = internal.zip(callees.as_ref()).and_then(|(id, callees)| callees.endpoint(id, path));
         self.observer.sync_call(SyncCall {
             source: &self.component,
             target: internal.unwrap_or(&target.name),
@@ -127,7 +133,6 @@ impl Outgoing {
             status,
             duration: started.elapsed(),
         });
-        result
     }
 
     /// As often as its method allows and the deadline leaves time for.
