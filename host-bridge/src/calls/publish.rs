@@ -56,6 +56,7 @@ impl Publisher {
             Err(problem) => {
                 tracing::warn!(
                     component = &*self.component,
+                    correlation_id = invocation.correlation_id(),
                     status = problem.status.as_u16(),
                     "publish refused: {}",
                     problem.detail

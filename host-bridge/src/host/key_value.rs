@@ -1,6 +1,6 @@
 //! `wasi:keyvalue`: stores, compare-and-swap, batches.
 
-use super::HostState;
+use super::{HostState, running};
 use super::bindings::keyvalue::atomics::{self, CasError};
 use super::bindings::keyvalue::batch;
 use super::bindings::keyvalue::store::{self, Error, KeyResponse};
@@ -78,10 +78,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<HostState>) -> wasmtime::Result<
 impl KeyValueView<'_> {
     /// Counts a call of the guest and traps it past its limit.
     pub(super) fn count(&self) -> wasmtime::Result<()> {
-        if self.invocation.count_host_call() > self.access.host_calls {
-            wasmtime::bail!("more than {} host calls in one invocation", self.access.host_calls);
-        }
-        Ok(())
+        running::count(self.invocation, self.access.host_calls)
     }
 
     /// Opens a granted store; `None` for any other.

@@ -30,6 +30,8 @@ pub struct Outgoing {
     callees: Weak<dyn Callees>,
     durability: Arc<dyn Durability>,
     observer: Arc<dyn Observer>,
+    /// Host calls of one invocation, of which each request is one.
+    host_calls: u64,
 }
 
 /// Where a request goes.
@@ -61,6 +63,7 @@ impl Outgoing {
             callees,
             durability: Arc::clone(&services.durability),
             observer: Arc::clone(&services.observer),
+            host_calls: component.limits.host_calls,
         })
     }
 
@@ -74,6 +77,10 @@ impl Outgoing {
         request: Request<WasiBody>,
         options: RequestOptions,
     ) -> Result<Response<WasiBody>, Error> {
+        if invocation.count_host_call() > self.host_calls {
+            let reason = format!("more than {} host calls in one invocation", self.host_calls);
+            return Err(Error::InternalError(Some(reason)));
+        }
         let target = Target::of(request.uri())?;
         if let Some(Internal::Events) = Internal::of(&target.scheme, &target.host) {
             return Ok(self.publisher.publish(&invocation, request).await);
@@ -81,6 +88,7 @@ impl Outgoing {
         let Some(allowed) = self.allowed.allows(&target.scheme, &target.host, target.port) else {
             tracing::warn!(
                 component = &*self.component,
+                correlation_id = invocation.correlation_id(),
                 target = target.name,
                 "refused: not in allowed_outbound_hosts"
             );
@@ -105,6 +113,7 @@ impl Outgoing {
             Admission::Refuse => {
                 tracing::warn!(
                     component = &*self.component,
+                    correlation_id = invocation.correlation_id(),
                     target = target.name,
                     "refused: its circuit breaker is open"
                 );
@@ -157,6 +166,7 @@ impl Outgoing {
             }
             tracing::warn!(
                 component = &*self.component,
+                correlation_id = invocation.correlation_id(),
                 target = target.name,
                 ?pause,
                 "a call failed and is tried again"

@@ -36,10 +36,11 @@ async fn routed(
     origin: Origin,
 ) -> Result<Response<WasiBody>, Problem> {
     let (mut parts, body) = request.into_parts();
-    let uri = parts.uri.clone();
+    let (method, uri) = (parts.method.clone(), parts.uri.clone());
     let matched = Some(uri.path()).filter(|path| !is_reserved(path)).and_then(|path| app.router().route(path));
     let matched = matched.ok_or_else(|| not_found(&uri))?;
     let component = app.component(matched.component).ok_or_else(|| not_found(&uri))?;
+    let path = matched.pattern;
     headers::describe(&mut parts, &matched, client, &origin);
     let limits = &component.manifest().limits;
     let exceeded = Arc::new(AtomicBool::new(false));
@@ -55,6 +56,8 @@ async fn routed(
         return Err(too_large(component));
     }
     let response = result.map_err(|failure| failed(&invocation, &failure))?;
+    let (component, correlation_id) = (&**invocation.component(), invocation.correlation_id());
+    tracing::debug!(component, correlation_id, %method, path, status = response.status().as_u16(), "request answered");
     Ok(held_back(app, response, invocation).await)
 }
 
@@ -83,7 +86,7 @@ fn too_large(component: &Loaded) -> Problem {
 }
 
 fn failed(invocation: &Invocation, failure: &Failure) -> Problem {
-    let correlation_id = invocation.origin().correlation_id.as_deref().unwrap_or("-");
-    tracing::warn!(component = &**invocation.component(), correlation_id, "request failed: {failure}");
+    let (component, correlation_id) = (&**invocation.component(), invocation.correlation_id());
+    tracing::warn!(component, correlation_id, "request failed: {failure}");
     failure.problem()
 }
