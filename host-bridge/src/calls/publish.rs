@@ -3,6 +3,7 @@
 use crate::bus::{BusError, EventBus, Receipt};
 use crate::engine::{Invocation, Services};
 use crate::event::{Event, Headers};
+use crate::failpoint::{self, Point};
 use crate::host::outgoing::full;
 use crate::manifest::Component;
 use crate::observe::Observer;
@@ -81,12 +82,21 @@ impl Publisher {
         if let Err(error) = event.envelope() {
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()).into());
         }
+        self.passes(Point::BeforePublish).await?;
         let receipt = self.bus.publish(Arc::clone(&event)).await.map_err(|error| Box::new(refused(&error)))?;
         invocation.observe(receipt.watermark);
         if !receipt.duplicate {
             self.observer.published(&self.component, &event);
         }
+        self.passes(Point::AfterPublish).await?;
         self.answer(&receipt)
+    }
+
+    async fn passes(&self, point: Point) -> Result<(), Box<Problem>> {
+        if failpoint::reached(point, &self.component).await.fails() {
+            return Err(Box::new(refused(&BusError::Unknown("a failpoint".to_owned()))));
+        }
+        Ok(())
     }
 
     fn granted_subject(&self, path: &str) -> Result<Subject, Box<Problem>> {

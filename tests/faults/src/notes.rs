@@ -24,6 +24,8 @@ pub struct Note {
     pub total: u64,
     /// A cancellation was answered with 200.
     pub cancelled: bool,
+    /// A delivery was answered with 200.
+    pub delivered: bool,
 }
 
 /// All notes, by `Idempotency-Key`.
@@ -31,12 +33,15 @@ pub struct Note {
 pub struct Notes {
     /// The notes.
     pub by_key: BTreeMap<String, Note>,
+    /// By how much stocks were adjusted, where that was answered with 200.
+    pub adjusted: BTreeMap<String, i64>,
 }
 
 impl Notes {
     /// Writes down what is about to be asked for.
     pub fn ask(&mut self, key: &str, order: &Order) {
-        self.by_key.insert(key.to_owned(), Note { order: order.clone(), answer: None, total: 0, cancelled: false });
+        let note = Note { order: order.clone(), answer: None, total: 0, cancelled: false, delivered: false };
+        self.by_key.insert(key.to_owned(), note);
     }
 
     /// Writes down an answer, which must be that of every other time.

@@ -3,6 +3,7 @@
 use super::body::{BoundedBody, DurableBody};
 use super::headers::{self, CORRELATION_ID};
 use crate::engine::{App, Failure, Invocation, Loaded, Origin};
+use crate::failpoint::{self, Point};
 use crate::problem::Problem;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
@@ -72,6 +73,7 @@ async fn held_back(app: &App, response: Response<WasiBody>, invocation: Arc<Invo
     if !durability.is_durable(watermark) {
         durability.durable(watermark).await;
     }
+    let _never_fails = failpoint::reached(Point::BeforeResponse, invocation.component()).await;
     response.map(|body| DurableBody::new(body, invocation, Arc::clone(durability)).boxed_unsync())
 }
 
