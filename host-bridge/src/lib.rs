@@ -14,6 +14,7 @@ pub mod dispatch;
 pub mod durability;
 pub mod engine;
 pub mod event;
+pub mod failpoint;
 pub mod host;
 pub mod keyvalue;
 pub mod logging;

@@ -1,5 +1,6 @@
 //! What the engine and its triggers tell of themselves, for whoever counts.
 
+use crate::event::Event;
 use std::time::Duration;
 
 /// How an invocation was caused.
@@ -43,9 +44,9 @@ pub struct SyncCall<'a> {
     pub source: &'a str,
     /// The called component, or `host:port` outside.
     pub target: &'a str,
-    /// The route template that answered, such as `/api/v1/orders/:id`; `-` outside, where it is not known.
+    /// The route template that answered, such as `/api/v1/orders/{id}`; `-` outside, where it is not known.
     pub endpoint: &'a str,
-    /// The HTTP status; 0 where none came.
+    /// The HTTP status; 0 where none came, as where an open breaker refused the call.
     pub status: u16,
     /// From the guest's call to the answer's head, retries included.
     pub duration: Duration,
@@ -67,6 +68,11 @@ pub trait Observer: Send + Sync + 'static {
     /// An outgoing HTTP call ended.
     fn sync_call(&self, call: SyncCall<'_>) {
         let _ = call;
+    }
+
+    /// A component published an event by its own request. What handlers answer with is counted where it is dispatched.
+    fn published(&self, component: &str, event: &Event) {
+        let _ = (component, event);
     }
 
     /// A breaker changed.

@@ -12,6 +12,7 @@ use crate::cli::{UpOptions, screen};
 use crate::clock::{Clock, SystemClock};
 use crate::durability::Durability;
 use crate::engine::{App, Services};
+use crate::failpoint;
 use crate::keyvalue::embedded::EmbeddedKeyValue;
 use crate::manifest::Application;
 use crate::metrics::{CountedDispatch, Metrics};
@@ -65,7 +66,12 @@ impl State {
         let metrics = Arc::new(Metrics::new());
         let counted = metrics.clone();
         store_options.flushed = Some(Arc::new(move |took, changes| counted.flushed(took, changes)));
+        let counted = metrics.clone();
+        store_options.fired = Some(Arc::new(move |event| counted.published_by("timer", event)));
         let store = Store::open(&options.state_dir, store_options)?;
+        if let Some(text) = std::env::var_os(failpoint::VARIABLE) {
+            failpoint::arm(&text.to_string_lossy(), store.clone())?;
+        }
         let bus: Arc<dyn EventBus> = Arc::new(EmbeddedBus::new(store.clone()));
         Ok(Self { store, bus, clock, metrics })
     }

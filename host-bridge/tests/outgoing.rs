@@ -56,6 +56,16 @@ async fn a_target_that_keeps_failing_is_left_alone() {
     let (_, refused) = served.get(&format!("/echo/call?{url}/")).await;
     assert!(refused.contains("DestinationUnavailable"), "{refused}");
     assert_eq!(asked.load(Ordering::SeqCst), 5);
+    let target = url.trim_start_matches("http://");
+    let metrics = served.metrics.encode();
+    let call = format!(r#"source_service="echo",target_service="{target}",endpoint="-""#);
+    for line in [
+        format!(r#"a4co_breaker_state{{source="echo",target="{target}"}} 2"#),
+        format!(r#"microservices_sync_requests_total{{{call},status="500"}} 5"#),
+        format!(r#"microservices_sync_requests_total{{{call},status="none"}} 1"#),
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "no line {line} in\n{metrics}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

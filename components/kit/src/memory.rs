@@ -24,10 +24,14 @@ pub struct Memory {
     ids: Cell<u64>,
     /// The next so many swaps are carried out and answered as unknown.
     pub unknown_swaps: Cell<u32>,
+    /// The next so many swaps are not carried out and answered as unknown.
+    pub vanished_swaps: Cell<u32>,
     /// The next so many swaps lose to a writer that changed nothing.
     pub lost_swaps: Cell<u32>,
     /// The next so many publishings are carried out and answered as unavailable.
     pub unknown_publishings: Cell<u32>,
+    /// The next so many publishings are not carried out and answered as unavailable.
+    pub vanished_publishings: Cell<u32>,
 }
 
 /// What a swap in memory needs: the key and the revision it was read at.
@@ -117,6 +121,9 @@ impl Ports for Memory {
         if current != expected || take(&self.lost_swaps) {
             return Err(SwapError::Conflict);
         }
+        if take(&self.vanished_swaps) {
+            return Err(SwapError::Unknown("no answer".to_owned()));
+        }
         self.write(&key, value);
         if take(&self.unknown_swaps) { Err(SwapError::Unknown("no answer".to_owned())) } else { Ok(()) }
     }
@@ -141,6 +148,9 @@ impl Ports for Memory {
     }
 
     async fn publish(&self, subject: &str, wire: String) -> Result<Receipt, PublishError> {
+        if take(&self.vanished_publishings) {
+            return Err(PublishError::Unavailable("no answer".to_owned()));
+        }
         let mut published = self.published.borrow_mut();
         let entry = (subject.to_owned(), wire);
         let sequence = match published.iter().position(|there| *there == entry) {

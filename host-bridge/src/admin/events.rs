@@ -46,11 +46,11 @@ pub(super) async fn publish(
     let event = Arc::new(Event::new(subject, body, read_headers(&headers)?));
     let receipt = admin.bus.publish(Arc::clone(&event)).await?;
     admin.durability.durable(receipt.watermark).await;
-    let read = event.envelope();
-    if let Ok(envelope) = read {
-        admin.metrics.event_published("admin", &envelope.event_type, event.subject.as_str());
+    if !receipt.duplicate {
+        admin.metrics.published_by("admin", &event);
     }
-    let warning = read.err().map(|error| format!("{error}; its subscribers will send it to the dead letters"));
+    let warning =
+        event.envelope().err().map(|error| format!("{error}; its subscribers will send it to the dead letters"));
     let (stream, sequence, duplicate) = (receipt.stream, receipt.sequence, receipt.duplicate);
     Ok(json(&Published { stream, sequence, duplicate, warning }))
 }

@@ -26,7 +26,7 @@ impl Callees for App {
             match self.http(component, request, invocation).await {
                 Ok(response) => Ok(response),
                 Err(failure) => {
-                    let correlation_id = caller.origin().correlation_id.as_deref().unwrap_or("-");
+                    let correlation_id = caller.correlation_id();
                     tracing::warn!(caller = &**caller.component(), callee, correlation_id, "call failed: {failure}");
                     Ok(failure.problem().into_response())
                 }
@@ -40,7 +40,8 @@ impl Callees for App {
 }
 
 fn refuse(caller: &Invocation, error: &NestError) -> Response<WasiBody> {
-    tracing::warn!(caller = &**caller.component(), "call refused: {error}");
+    let correlation_id = caller.correlation_id();
+    tracing::warn!(caller = &**caller.component(), correlation_id, "call refused: {error}");
     Problem::new(StatusCode::LOOP_DETECTED, error.to_string()).into_response()
 }
 

@@ -3,8 +3,10 @@
 use crate::bus::{BusError, EventBus, Receipt};
 use crate::engine::{Invocation, Services};
 use crate::event::{Event, Headers};
+use crate::failpoint::{self, Point};
 use crate::host::outgoing::full;
 use crate::manifest::Component;
+use crate::observe::Observer;
 use crate::problem::Problem;
 use crate::subject::{Subject, SubjectPattern};
 use bytes::Bytes;
@@ -23,6 +25,7 @@ pub struct Publisher {
     granted: Vec<SubjectPattern>,
     event_bytes: usize,
     bus: Arc<dyn EventBus>,
+    observer: Arc<dyn Observer>,
 }
 
 /// The answer to a publish.
@@ -43,6 +46,7 @@ impl Publisher {
             granted: component.events.as_ref().map(|events| events.publish.clone()).unwrap_or_default(),
             event_bytes: component.limits.event_bytes,
             bus: Arc::clone(&services.bus),
+            observer: Arc::clone(&services.observer),
         }
     }
 
@@ -53,6 +57,7 @@ impl Publisher {
             Err(problem) => {
                 tracing::warn!(
                     component = &*self.component,
+                    correlation_id = invocation.correlation_id(),
                     status = problem.status.as_u16(),
                     "publish refused: {}",
                     problem.detail
@@ -77,9 +82,21 @@ impl Publisher {
         if let Err(error) = event.envelope() {
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()).into());
         }
-        let receipt = self.bus.publish(event).await.map_err(|error| Box::new(refused(&error)))?;
+        self.passes(Point::BeforePublish).await?;
+        let receipt = self.bus.publish(Arc::clone(&event)).await.map_err(|error| Box::new(refused(&error)))?;
         invocation.observe(receipt.watermark);
+        if !receipt.duplicate {
+            self.observer.published(&self.component, &event);
+        }
+        self.passes(Point::AfterPublish).await?;
         self.answer(&receipt)
+    }
+
+    async fn passes(&self, point: Point) -> Result<(), Box<Problem>> {
+        if failpoint::reached(point, &self.component).await.fails() {
+            return Err(Box::new(refused(&BusError::Unknown("a failpoint".to_owned()))));
+        }
+        Ok(())
     }
 
     fn granted_subject(&self, path: &str) -> Result<Subject, Box<Problem>> {

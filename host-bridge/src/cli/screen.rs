@@ -1,6 +1,6 @@
 //! The start-up screen: what runs where.
 
-use crate::manifest::{Application, Component};
+use crate::manifest::{Application, Component, Route};
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -48,9 +48,17 @@ fn routes(application: &Application) -> String {
     let shown: Vec<(&str, &str)> = application
         .routes
         .iter()
+        .filter(|route| !application.routes.iter().any(|wider| covers(wider, route)))
         .map(|r| (r.pattern.as_deref().unwrap_or("(private)"), r.component.as_str()))
         .collect();
     table("routes", &shown)
+}
+
+/// Whether `narrow` is below `wide` and the same component's: it tells a reader nothing more.
+fn covers(wide: &Route, narrow: &Route) -> bool {
+    let (Some(wide_text), Some(text)) = (&wide.pattern, &narrow.pattern) else { return false };
+    let below = wide_text.strip_suffix("...").is_some_and(|base| text.starts_with(base) && text != wide_text);
+    below && wide.component == narrow.component
 }
 
 fn subscriptions(application: &Application) -> String {

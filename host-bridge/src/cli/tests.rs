@@ -179,6 +179,9 @@ fn the_start_up_screen_says_what_runs_where() {
         route = "/api/v1/orders/..."
         component = "order"
         [[trigger.http]]
+        route = "/api/v1/orders/:id"
+        component = "order"
+        [[trigger.http]]
         route = { private = true }
         component = "mail"
         [component.order]

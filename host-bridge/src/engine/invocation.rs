@@ -29,6 +29,7 @@ pub struct Invocation {
     depth: usize,
     watermark: Arc<AtomicU64>,
     host_calls: AtomicU64,
+    logged: AtomicU64,
 }
 
 /// Why a component may not call another from here.
@@ -54,6 +55,7 @@ impl Invocation {
             depth: 0,
             watermark: Arc::default(),
             host_calls: AtomicU64::new(0),
+            logged: AtomicU64::new(0),
         })
     }
 
@@ -76,6 +78,7 @@ impl Invocation {
             depth: self.depth + 1,
             watermark: Arc::clone(&self.watermark),
             host_calls: AtomicU64::new(0),
+            logged: AtomicU64::new(0),
         }))
     }
 
@@ -123,6 +126,17 @@ impl Invocation {
     /// Counts a call to the host; the new count.
     pub fn count_host_call(&self) -> u64 {
         self.host_calls.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Counts bytes that the guest wrote to its log; how many it had written before.
+    pub fn count_logged(&self, bytes: u64) -> u64 {
+        self.logged.fetch_add(bytes, Ordering::Relaxed)
+    }
+
+    /// What its log lines are found by; `-` where nobody gave one.
+    #[must_use]
+    pub fn correlation_id(&self) -> &str {
+        self.origin.correlation_id.as_deref().unwrap_or("-")
     }
 
     fn path(&self) -> impl Iterator<Item = &Arc<str>> {

@@ -1,11 +1,12 @@
 //! `wasi:keyvalue`: stores, compare-and-swap, batches.
 
-use super::HostState;
 use super::bindings::keyvalue::atomics::{self, CasError};
 use super::bindings::keyvalue::batch;
 use super::bindings::keyvalue::store::{self, Error, KeyResponse};
+use super::{HostState, running};
 use crate::durability::Durability;
 use crate::engine::{Invocation, Services};
+use crate::failpoint::{self, Point};
 use crate::keyvalue::{Entry, KeyValue, KeyValueError, Swap};
 use crate::manifest::Component;
 use bytes::Bytes;
@@ -78,10 +79,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<HostState>) -> wasmtime::Result<
 impl KeyValueView<'_> {
     /// Counts a call of the guest and traps it past its limit.
     pub(super) fn count(&self) -> wasmtime::Result<()> {
-        if self.invocation.count_host_call() > self.access.host_calls {
-            wasmtime::bail!("more than {} host calls in one invocation", self.access.host_calls);
-        }
-        Ok(())
+        running::count(self.invocation, self.access.host_calls)
     }
 
     /// Opens a granted store; `None` for any other.
@@ -204,10 +202,14 @@ impl atomics::Host for KeyValueView<'_> {
     async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> wasmtime::Result<Result<(), CasError>> {
         self.count()?;
         let Cas { store, key, seen } = self.table.delete(cas)?;
+        if failpoint::reached(Point::BeforeSwap, self.invocation.component()).await.fails() {
+            return Ok(Err(unknown()));
+        }
         match self.access.stores.swap(&store, &key, seen.revision, value.into()).await {
             Ok(Swap::Done { watermark, .. }) => {
                 self.invocation.observe(watermark);
-                Ok(Ok(()))
+                let failed = failpoint::reached(Point::AfterSwap, self.invocation.component()).await.fails();
+                Ok(if failed { Err(unknown()) } else { Ok(()) })
             }
             Ok(Swap::Conflict(latest)) => {
                 let seen = noted(self.invocation, latest);
@@ -274,6 +276,11 @@ impl batch::Host for KeyValueView<'_> {
         let writes = keys.into_iter().map(|key| (key, None)).collect();
         Ok(self.write(&bucket, writes).await?.map_err(failed))
     }
+}
+
+/// A swap that a failpoint leaves without an answer.
+fn unknown() -> CasError {
+    CasError::StoreError(Error::Other("the store did not answer".to_owned()))
 }
 
 fn failed(error: KeyValueError) -> Error {

@@ -1,9 +1,9 @@
-//! A guest's standard output and error, line by line in the host's log.
+//! A guest's standard output and error, line by line in the host's log, with the correlation of what it runs.
 
+use super::running::Running;
 use bytes::Bytes;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 use tracing::Level;
@@ -12,23 +12,25 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 /// Longest line, in bytes; the rest of a longer one is the next line.
 const MAX_LINE_BYTES: usize = 4096;
+/// Bytes one invocation may log: a loop that prints must not fill the disk.
+const MAX_LOGGED_BYTES: u64 = 64 << 10;
 /// What a guest may write at once.
 const MAX_WRITE_BYTES: usize = 64 << 10;
 
 /// Where a guest's stream goes.
 pub(super) struct GuestLog {
-    component: Arc<str>,
+    running: Running,
     level: Level,
 }
 
 impl GuestLog {
-    /// The stream of `component`, logged at `level`.
-    pub(super) fn new(component: &Arc<str>, level: Level) -> Self {
-        Self { component: Arc::clone(component), level }
+    /// The stream of an instance, logged at `level`.
+    pub(super) fn new(running: &Running, level: Level) -> Self {
+        Self { running: running.clone(), level }
     }
 
     fn lines(&self) -> Lines {
-        Lines { component: Arc::clone(&self.component), level: self.level, line: Vec::new() }
+        Lines { running: self.running.clone(), level: self.level, line: Vec::new() }
     }
 }
 
@@ -50,13 +52,25 @@ impl StdoutStream for GuestLog {
 
 /// Collects bytes until a line is whole.
 struct Lines {
-    component: Arc<str>,
+    running: Running,
     level: Level,
     line: Vec<u8>,
 }
 
 impl Lines {
+    /// As much as the invocation may still log; of the rest it is told once that it is missing.
     fn take(&mut self, bytes: &[u8]) {
+        let before = self.running.now().count_logged(bytes.len() as u64);
+        let room = usize::try_from(MAX_LOGGED_BYTES.saturating_sub(before)).unwrap_or(usize::MAX);
+        self.split(bytes.get(..room).unwrap_or(bytes));
+        if before <= MAX_LOGGED_BYTES && bytes.len() > room {
+            self.emit();
+            self.line.extend_from_slice(b"(what it writes from here on is left out)");
+            self.emit();
+        }
+    }
+
+    fn split(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             if byte != b'\n' {
                 self.line.push(byte);
@@ -71,10 +85,11 @@ impl Lines {
     fn emit(&mut self) {
         let text = String::from_utf8_lossy(&self.line);
         let line: String = text.chars().flat_map(escape_control).collect();
-        let component = &*self.component;
+        let invocation = self.running.now();
+        let (component, correlation_id) = (&**invocation.component(), invocation.correlation_id());
         match self.level {
-            Level::WARN => tracing::warn!(target: "guest", component, "{line}"),
-            _ => tracing::info!(target: "guest", component, "{line}"),
+            Level::WARN => tracing::warn!(target: "guest", component, correlation_id, "{line}"),
+            _ => tracing::info!(target: "guest", component, correlation_id, "{line}"),
         }
         self.line.clear();
     }

@@ -5,6 +5,7 @@ mod key_value;
 mod limits;
 mod log;
 pub mod outgoing;
+mod running;
 mod spin_key_value;
 mod variables;
 mod wasi;
@@ -13,6 +14,7 @@ use crate::engine::{Invocation, Services};
 use crate::manifest::Component;
 use key_value::KeyValueAccess;
 use outgoing::{Outgoing, OutgoingHooks};
+use running::Running;
 use std::sync::Arc;
 use variables::Variables;
 use wasmtime::component::{Linker, ResourceTable};
@@ -58,6 +60,7 @@ impl Guest {
 /// A store's data.
 pub struct HostState {
     invocation: Arc<Invocation>,
+    running: Running,
     key_value: KeyValueAccess,
     variables: Variables,
     wasi: WasiCtx,
@@ -72,14 +75,16 @@ impl HostState {
     #[must_use]
     pub fn new(guest: &Guest, invocation: Arc<Invocation>) -> Self {
         let limits = &guest.component.limits;
+        let running = Running::new(Arc::clone(&invocation));
         Self {
             key_value: guest.key_value.clone(),
             variables: guest.variables.clone(),
-            wasi: wasi::context(guest),
+            wasi: wasi::context(guest, &running),
             http: limits::http(),
             outgoing: OutgoingHooks::new(Arc::clone(&guest.outgoing), Arc::clone(&invocation)),
             limits: limits::store(limits),
             table: limits::table(limits),
+            running,
             invocation,
         }
     }
@@ -101,6 +106,7 @@ impl HostState {
     /// Makes a reused instance run another invocation.
     pub fn begin(&mut self, invocation: Arc<Invocation>) {
         self.outgoing.begin(Arc::clone(&invocation));
+        self.running.begin(Arc::clone(&invocation));
         self.invocation = invocation;
     }
 }

@@ -1,5 +1,6 @@
 //! WASI itself: clocks, randomness, environment and standard streams. No files, no sockets.
 
+use super::running::Running;
 use super::{Guest, HostState, log};
 use tracing::Level;
 use wasmtime::component::Linker;
@@ -9,11 +10,11 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 const MAX_RANDOM_BYTES: u64 = 1 << 20;
 
 /// A fresh guest's context. Nothing of the host's own environment is passed on.
-pub(super) fn context(guest: &Guest) -> WasiCtx {
+pub(super) fn context(guest: &Guest, running: &Running) -> WasiCtx {
     let mut builder = WasiCtxBuilder::new();
     builder
-        .stdout(log::GuestLog::new(guest.id(), Level::INFO))
-        .stderr(log::GuestLog::new(guest.id(), Level::WARN))
+        .stdout(log::GuestLog::new(running, Level::INFO))
+        .stderr(log::GuestLog::new(running, Level::WARN))
         .max_random_size(MAX_RANDOM_BYTES)
         .allow_tcp(false)
         .allow_udp(false)

@@ -31,6 +31,11 @@ impl DeliveryObserver for Metrics {
 }
 
 impl Metrics {
+    /// `service` (a component, `admin` or `timer`) published `event`.
+    pub fn published_by(&self, service: &str, event: &Event) {
+        self.series_of(service, event).published();
+    }
+
     fn series_of(&self, service: &str, event: &Event) -> Arc<EventSeries> {
         let event_type = event.envelope().map_or("-", |envelope| envelope.event_type.as_str());
         self.event_series(service, event_type, event.subject.as_str())
@@ -75,7 +80,7 @@ impl Dispatch for CountedDispatch {
             let effects = if let Verdict::Done(effects) = &verdict { effects.as_slice() } else { &[] };
             for effect in effects {
                 if let Effect::Publish(event) = effect {
-                    metrics.series_of(&component, event).published();
+                    metrics.published_by(&component, event);
                 }
             }
             verdict

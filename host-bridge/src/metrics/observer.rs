@@ -1,6 +1,7 @@
 //! The metrics as the engine's observer.
 
 use super::Metrics;
+use crate::event::Event;
 use crate::observe::{BreakerState, Cause, Observer, SyncCall};
 use http::StatusCode;
 use std::time::Duration;
@@ -20,6 +21,10 @@ impl Observer for Metrics {
         let status = status.as_ref().map_or("none", StatusCode::as_str);
         self.sync_requests.with([call.source, call.target, call.endpoint, status]).inc();
         self.sync_duration.with([call.source, call.target, call.endpoint]).observe(call.duration.as_secs_f64());
+    }
+
+    fn published(&self, component: &str, event: &Event) {
+        self.published_by(component, event);
     }
 
     fn breaker(&self, source: &str, target: &str, state: BreakerState) {

@@ -19,7 +19,7 @@ fn check_line(metrics: &Metrics, line: &str) {
 #[test]
 fn the_designed_metrics_have_their_names_labels_and_buckets() {
     let metrics = Metrics::new();
-    let endpoint = "/api/v1/inventory/availability/:productId";
+    let endpoint = "/api/v1/inventory/availability/{productId}";
     metrics.sync_call(SyncCall { source: "order", target: "inventory", endpoint, status: 200, duration: 3 * MS });
     metrics.event_published("order", "OrderCreatedEvent", "order.created");
     metrics.event_processed(["saga", "OrderCreatedEvent", "order.created"], Outcome::Success, MS);

@@ -75,7 +75,12 @@ pub struct StoreOptions {
     pub vitals: Option<PathBuf>,
     /// Is told of every flush: how long it took, and how many changes it carried.
     pub flushed: Option<Arc<dyn Fn(Duration, u64) + Send + Sync>>,
+    /// Is told of every event that a timer published.
+    pub fired: Option<Fired>,
 }
+
+/// Is told of an event that a timer published.
+pub type Fired = Arc<dyn Fn(&Event) + Send + Sync>;
 
 impl StoreOptions {
     /// The defaults: 32 MiB of values, 32 MiB of events, no faults, no vitals, nobody told.
@@ -90,6 +95,7 @@ impl StoreOptions {
             faults: Arc::default(),
             vitals: None,
             flushed: None,
+            fired: None,
         }
     }
 }
@@ -108,6 +114,7 @@ struct Inner {
     faults: Arc<Faults>,
     vitals: Option<Vitals>,
     flushed: Option<Arc<dyn Fn(Duration, u64) + Send + Sync>>,
+    fired: Option<Fired>,
     state: Mutex<State>,
     /// Tells the writer that there is work.
     work: Condvar,
@@ -155,6 +162,7 @@ impl Store {
             clock: options.clock,
             faults: options.faults,
             flushed: options.flushed,
+            fired: options.fired,
             vitals: options.vitals.as_deref().map(Vitals::create).transpose()?,
             state: Mutex::new(state),
             work: Condvar::new(),
@@ -238,6 +246,13 @@ impl Store {
     /// Every event, once it is durable.
     pub(crate) fn tail(&self) -> broadcast::Receiver<Arc<Event>> {
         self.inner.tail.subscribe()
+    }
+
+    /// Tells that a timer published `event`.
+    pub(crate) fn fired(&self, event: &Event) {
+        if let Some(told) = &self.inner.fired {
+            told(event);
+        }
     }
 
     /// Held over an administrative change.

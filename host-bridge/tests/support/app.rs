@@ -6,7 +6,7 @@ use a4co_host::dispatch::Delivery;
 use a4co_host::engine::{App, LoadError, Services};
 use a4co_host::event::{Event, Headers};
 use a4co_host::manifest::{Application, Component, Events, Limits, Route};
-use a4co_host::observe::Unobserved;
+use a4co_host::metrics::Metrics;
 use a4co_host::subject::{Subject, SubjectPattern};
 use a4co_host::trigger::http::{ServeOptions, serve};
 use bytes::Bytes;
@@ -18,10 +18,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// A component called `id` whose code is the guest `guest`.
 pub fn component(id: &str, guest: &str) -> Component {
-    let built = artifacts::build(&["guest-echo", "guest-bomb", "guest-greedy"]);
+    let built = artifacts::build(&["guest-echo", "guest-bomb", "guest-greedy", "guest-modern"]);
     Component {
         id: id.into(),
         source: built.join(format!("guest_{guest}.wasm")),
@@ -47,9 +49,10 @@ pub fn events(publish: &str, timeout: Duration) -> Events {
     }
 }
 
-/// The route `/<component>/...`.
+/// The route `/<component>/...`; none where the component's id says that it is private.
 fn route(component: &str) -> Route {
-    Route { pattern: Some(format!("/{component}/...")), component: component.into() }
+    let public = !component.starts_with("private");
+    Route { pattern: public.then(|| format!("/{component}/...")), component: component.into() }
 }
 
 /// A hand-out of one event of `subject` with the payload `data`.
@@ -72,7 +75,12 @@ pub struct Served {
     pub app: Arc<App>,
     pub memory: Arc<Memory>,
     pub bus: Arc<Kept>,
+    pub metrics: Arc<Metrics>,
     pub url: String,
+    /// Ends the listener, as a shutdown does.
+    pub stopping: CancellationToken,
+    /// Ends once nothing is served any more.
+    pub serving: JoinHandle<()>,
     client: Client<HttpConnector, Full<Bytes>>,
     _cache: tempfile::TempDir,
 }
@@ -85,12 +93,13 @@ impl Served {
     pub async fn try_start(components: Vec<Component>, memory: Arc<Memory>) -> Result<Self, LoadError> {
         let cache = tempfile::tempdir().unwrap();
         let bus = Kept::new(Arc::clone(&memory));
+        let metrics = Arc::new(Metrics::new());
         let services = Services {
             key_value: Arc::clone(&memory) as _,
             bus: Arc::clone(&bus) as _,
             durability: Arc::clone(&memory) as _,
             clock: Arc::new(SystemClock::default()),
-            observer: Arc::new(Unobserved),
+            observer: metrics.clone(),
         };
         let application = Application {
             name: "test".into(),
@@ -105,9 +114,11 @@ impl Served {
         let app = App::load(&application, services, cache.path(), |_| {}).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(serve(Arc::clone(&app), listener, ServeOptions::default(), std::future::pending()));
+        let stopping = CancellationToken::new();
+        let shutdown = stopping.clone().cancelled_owned();
+        let serving = tokio::spawn(serve(Arc::clone(&app), listener, ServeOptions::default(), shutdown));
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Ok(Self { app, memory, bus, url, client, _cache: cache })
+        Ok(Self { app, memory, bus, metrics, url, stopping, serving, client, _cache: cache })
     }
 
     pub async fn get(&self, path: &str) -> (u16, String) {

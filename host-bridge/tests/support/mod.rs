@@ -4,6 +4,7 @@
 
 mod app;
 mod bus;
+pub mod table;
 
 pub use app::{Served, component, deliver, events};
 pub use bus::Kept;

@@ -1,4 +1,4 @@
-//! `cargo run --release -p bench [-- orders noop reads start scale]`: measures a real host from outside and, in the same
+//! `cargo run --release -p bench [-- orders noop reads search start scale]`: measures a real host from outside and, in the same
 //! run, the same components as plain Rust. Prints a table, writes `target/bench.json`.
 
 mod catalogue;
@@ -13,6 +13,7 @@ mod process;
 mod reads;
 mod report;
 mod scale;
+mod search;
 mod start;
 mod target;
 
@@ -48,6 +49,7 @@ async fn measure(options: &Options) -> Result<()> {
             Measure::Orders => orders::measure(options, &mut report).await,
             Measure::Noop => noop::measure(options, &mut report).await,
             Measure::Reads => reads::measure(options, &mut report).await,
+            Measure::Search => search::measure(options, &mut report).await,
             Measure::Start => start::measure(options, &mut report).await,
             Measure::Scale => scale::measure(options, &mut report).await,
         };

@@ -126,7 +126,8 @@ async fn wasm(options: &Options, manifest: &Path) -> Result<NoopResult> {
     Ok(NoopResult { seconds, cpu_micros })
 }
 
-async fn pending(admin: &mut Connection) -> Result<u64> {
+/// Events that are not settled yet, over all consumers.
+pub(crate) async fn pending(admin: &mut Connection) -> Result<u64> {
     let reply = admin.get("/consumers").await?;
     let list: serde_json::Value = serde_json::from_slice(&reply.body).context("the list of consumers")?;
     let items = list.get("items").and_then(serde_json::Value::as_array).context("the list of consumers")?;

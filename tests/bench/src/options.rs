@@ -47,6 +47,8 @@ pub enum Measure {
     Noop,
     /// GET availability: requests a second
     Reads,
+    /// Search over a large catalogue: latency
+    Search,
     /// Process start, idle memory, sizes of the components
     Start,
     /// CPU an order as log, stores and aggregates grow
@@ -60,6 +62,7 @@ impl Measure {
             Self::Orders => "orders",
             Self::Noop => "noop",
             Self::Reads => "reads",
+            Self::Search => "search",
             Self::Start => "start",
             Self::Scale => "scale",
         }
@@ -89,6 +92,9 @@ pub(crate) struct Typed {
     /// Events of `noop`
     #[arg(long, default_value_t = 50_000)]
     events: usize,
+    /// Products of `search`
+    #[arg(long, default_value_t = 50_000)]
+    products: usize,
     /// Leave the native baseline out
     #[arg(long)]
     without_native: bool,
@@ -118,6 +124,8 @@ pub struct Options {
     pub orders: usize,
     /// Events of `noop`.
     pub events: usize,
+    /// Products of `search`.
+    pub products: usize,
     /// Whether to measure the baseline too.
     pub native: bool,
     /// Where the figures go.
@@ -159,6 +167,7 @@ impl Options {
             rate: typed.rate,
             orders: typed.orders,
             events: typed.events,
+            products: typed.products,
             native: !typed.without_native,
             json: typed.json.unwrap_or_else(|| target.join("bench.json")),
             host,

@@ -4,7 +4,7 @@ use crate::{Client, eventually};
 use anyhow::{Context as _, Result, ensure};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use tempfile::TempDir;
 
 /// How a host is started.
@@ -16,6 +16,8 @@ pub struct Settings {
     pub variables: Vec<(String, String)>,
     /// Environment.
     pub environment: Vec<(String, String)>,
+    /// Further arguments of `a4co up`.
+    pub arguments: Vec<String>,
 }
 
 impl Settings {
@@ -24,6 +26,12 @@ impl Settings {
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Sets a variable of the environment; `None` takes it away.
+    pub fn set_environment(&mut self, name: &str, value: Option<&str>) {
+        self.environment.retain(|(there, _)| there != name);
+        self.environment.extend(value.map(|value| (name.to_owned(), value.to_owned())));
     }
 }
 
@@ -105,6 +113,30 @@ impl Host {
         std::fs::read_to_string(self.state.path().join("host.log")).unwrap_or_default()
     }
 
+    /// Changes how it is started the next time.
+    pub fn configure(&mut self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.settings);
+    }
+
+    /// Waits until it has ended by itself, as where a failpoint makes it.
+    ///
+    /// # Errors
+    /// Where it goes on.
+    pub async fn ended(&mut self) -> Result<ExitStatus> {
+        let ended = eventually("the host ends by itself", async || self.child.try_wait().ok().flatten()).await;
+        ended.with_context(|| self.log())
+    }
+
+    /// Sends it a signal, such as `STOP`.
+    ///
+    /// # Errors
+    /// Where it is gone.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status()?;
+        ensure!(sent.success(), "the host had ended by itself:\n{}", self.log());
+        Ok(())
+    }
+
     /// `kill -9`, and waits for the end.
     ///
     /// # Errors
@@ -121,8 +153,7 @@ impl Host {
     /// # Errors
     /// Where it does not end, or not cleanly.
     pub async fn stop(&mut self) -> Result<()> {
-        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
-        ensure!(killed.success(), "the host had ended by itself:\n{}", self.log());
+        self.signal("TERM")?;
         let status = eventually("the host stops", async || self.child.try_wait().ok().flatten()).await?;
         ensure!(status.success(), "the host ended with {status}:\n{}", self.log());
         Ok(())
@@ -133,11 +164,24 @@ impl Host {
     /// # Errors
     /// As [`Host::start`].
     pub async fn restart(&mut self) -> Result<()> {
-        self.child = spawn(&self.settings, self.state.path(), self.listen, self.admin)?;
+        self.begin()?;
         self.ready().await
     }
 
-    async fn ready(&self) -> Result<()> {
+    /// Starts it again without waiting until it is ready.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn begin(&mut self) -> Result<()> {
+        self.child = spawn(&self.settings, self.state.path(), self.listen, self.admin)?;
+        Ok(())
+    }
+
+    /// Waits until it is ready.
+    ///
+    /// # Errors
+    /// Where it does not become so; its log is in the message.
+    pub async fn ready(&self) -> Result<()> {
         let admin = self.admin();
         let ready = eventually("the host is ready", async || {
             admin.get("/readyz").await.ok().filter(|reply| reply.status == 200).map(|_| ())
@@ -166,6 +210,7 @@ fn spawn(settings: &Settings, state: &Path, listen: SocketAddr, admin: SocketAdd
         .arg(state.join("state"))
         .arg("--cache-dir")
         .arg(artifacts::workspace().join("target/tmp/compiled"))
+        .args(&settings.arguments)
         .envs(settings.environment.iter().cloned())
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)

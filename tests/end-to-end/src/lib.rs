@@ -2,10 +2,12 @@
 
 mod client;
 mod host;
+mod manifest;
 mod shop;
 
 pub use client::{Client, Reply};
 pub use host::{Host, Settings};
+pub use manifest::Manifest;
 pub use shop::{Money, Order, Shop};
 
 use std::time::{Duration, Instant};

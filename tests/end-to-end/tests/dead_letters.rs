@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use bytes::Bytes;
-use end_to_end::{Host, Order, Settings, Shop, eventually};
+use end_to_end::{Host, Manifest, Order, Settings, Shop, eventually};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -25,6 +25,15 @@ fn deep() -> Bytes {
     event.to_string().replace(":\"DEEP\"", &format!(":{nested}")).into()
 }
 
+/// A number and a text far larger than any that is meant.
+fn huge() -> (Bytes, Bytes) {
+    let number = check_event(&json!({ "orderId": "HUGE", "sagaId": "s", "quantityRequested": 7 })).to_string();
+    let text =
+        check_event(&json!({ "orderId": "o", "reservationId": "r", "sagaId": "s", "reason": "HUGE" })).to_string();
+    let number = number.replace("\"quantityRequested\":7", &format!("\"quantityRequested\":{}", "9".repeat(5_000)));
+    (number.into(), text.replace(":\"HUGE\"", &format!(":\"{}\"", "x".repeat(900_000))).into())
+}
+
 /// Subject, body, and what the dead letter must say.
 fn mutations() -> Vec<(&'static str, Bytes, &'static str)> {
     let event = |data: Value| Bytes::from(check_event(&data).to_string());
@@ -33,6 +42,8 @@ fn mutations() -> Vec<(&'static str, Bytes, &'static str)> {
     if let Some(place) = bad_utf8.windows(3).position(|window| window == b"\"s\"") {
         bad_utf8[place + 1] = 0xff;
     }
+    let cut = whole.windows(3).position(|window| window == b"\"s\"").map_or(0, |place| place + 2);
+    let (huge_number, huge_text) = huge();
     vec![
         ("inventory.stock.check", event(json!({ "orderId": "o", "sagaId": "s" })), "eventData.quantityRequested"),
         (
@@ -56,8 +67,10 @@ fn mutations() -> Vec<(&'static str, Bytes, &'static str)> {
             "eventData.reason",
         ),
         ("inventory.stock.check", deep(), "eventData.orderId"),
-        ("inventory.stock.check", Bytes::from(bad_utf8), ""),
-        ("inventory.stock.check", whole.slice(..whole.len() / 2), ""),
+        ("inventory.stock.check", huge_number, "eventData.quantityRequested"),
+        ("inventory.stock.release", huge_text, "eventData.reason"),
+        ("inventory.stock.check", Bytes::from(bad_utf8), "eventData.sagaId"),
+        ("inventory.stock.check", whole.slice(..cut), "eventData.sagaId"),
         ("inventory.stock.check", Bytes::from_static(b"{}"), "eventId"),
     ]
 }
@@ -78,9 +91,13 @@ async fn a_mutated_event_becomes_a_dead_letter_that_names_the_path() -> Result<(
         .await?;
         assert_eq!(letter["component"], "inventory");
         assert_eq!(letter["cause"]["kind"], "undecodable", "{letter}");
-        let told = format!("{} {}", letter["cause"]["path"], letter["cause"]["reason"]);
-        assert!(told.contains(path), "mutation {number}: {told}");
+        assert_eq!(letter["cause"]["path"], *path, "mutation {number}: {letter}");
+        let reason = letter["cause"]["reason"].as_str().unwrap_or_default();
+        assert!((1..2_000).contains(&reason.len()), "mutation {number}: a reason of {} bytes", reason.len());
     }
+    let past_the_door = check_event(&json!({ "orderId": "x".repeat(2 << 20) })).to_string();
+    let sent = admin.send(Method::POST, "/events/inventory.stock.check", &[], Some(past_the_door.into())).await?;
+    assert_eq!(sent.status, 413, "{}", sent.text);
     shop.list("prod-cuenco", 1, 3400).await?;
     let order_id = shop.ordered(&Order::of("prod-cuenco")).await?;
     shop.until(&order_id, &["confirmed"]).await?;
@@ -112,5 +129,37 @@ async fn an_operator_shows_replays_and_discards_a_dead_letter() -> Result<()> {
     host.operate(&["dlq", "discard", again["id"].as_str().unwrap_or_default()])?;
     let list: Value = serde_json::from_str(&host.operate(&["dlq", "list", "--json"])?)?;
     assert!(!list.to_string().contains(again["id"].as_str().unwrap_or_default()), "{list}");
+    Ok(())
+}
+
+/// The grant for what inventory answers is forgotten: its handler has changed its state by then, and every answer is
+/// refused. Then the manifest is mended.
+#[tokio::test]
+async fn a_dead_letter_that_is_replayed_after_the_fix_has_its_effect() -> Result<()> {
+    let (granted, forgotten) = ("publish = [\"inventory.>\"]", "publish = [\"inventory.adjusted\"]\nmax_attempts = 2");
+    let mut manifest = Manifest::copy(&artifacts::marketplace())?;
+    manifest.replace(granted, forgotten)?;
+    let settings = Settings { manifest: Some(manifest.path()), ..Settings::default() };
+    let mut host = Host::start(settings.with("stock_deadline", "4m")).await?;
+    let shop = Shop::new(host.client());
+    shop.list("prod-cuenco", 2, 3400).await?;
+    let order_id = shop.ordered(&Order::of("prod-cuenco")).await?;
+    let letter =
+        eventually("the dead letter", async || host.admin().get("/dlq").await.ok()?.json["items"].get(0).cloned())
+            .await?;
+    let reason = letter["cause"]["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("inventory.stock.reserved"), "{letter}");
+    let id = letter["id"].as_str().unwrap_or_default();
+    assert_eq!(shop.http.get(&format!("/api/v1/orders/{order_id}")).await?.text_at("/status"), "pending");
+
+    host.stop().await?;
+    manifest.replace(forgotten, granted)?;
+    host.restart().await?;
+    host.operate(&["dlq", "replay", id])?;
+    shop.until(&order_id, &["confirmed"]).await?;
+    shop.saga_until(&order_id, &["completed"]).await?;
+    assert_eq!(shop.stock("prod-cuenco").await?, (1, 0, 1), "reserved once, though it was handled three times");
+    assert_eq!(shop.money(&order_id).await?.charged, [3400]);
+    assert_eq!(host.operate(&["dlq", "list"])?, "no dead letters\n");
     Ok(())
 }

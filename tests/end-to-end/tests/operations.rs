@@ -44,7 +44,10 @@ async fn metrics_events_and_consumers_can_be_seen() -> Result<()> {
 
     let metrics = admin.get("/metrics").await?.text;
     for name in [
-        "microservices_sync_requests_total{source_service=\"order\",target_service=\"inventory\"",
+        "microservices_sync_requests_total{source_service=\"order\",target_service=\"inventory\",\
+         endpoint=\"/api/v1/inventory/availability/{productId}\",status=\"200\"} 1\n",
+        "microservices_events_published_total{service=\"order\",event_type=\"OrderCreatedEvent\",\
+         subject=\"order.created\"} 1\n",
         "microservices_sync_request_duration_seconds_bucket",
         "microservices_events_published_total{service=\"saga\",event_type=\"OrderConfirmRequestedEvent\"",
         "microservices_events_processed_total{service=\"inventory\"",
@@ -62,6 +65,20 @@ async fn metrics_events_and_consumers_can_be_seen() -> Result<()> {
     }
     let consumers = host.operate(&["consumers", "list"])?;
     assert!(consumers.contains("inventory") && consumers.contains("INVENTORY"), "{consumers}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_deadline_publishes_is_counted() -> Result<()> {
+    let host = Host::start(Settings::default().with("stock_deadline", "300ms")).await?;
+    let shop = Shop::new(host.client());
+    shop.list("prod-cuenco", 3, 3400).await?;
+    host.operate(&["consumers", "pause", "inventory"])?;
+    let order_id = shop.ordered(&Order::of("prod-cuenco")).await?;
+    shop.until(&order_id, &["cancelled"]).await?;
+    let metrics = host.admin().get("/metrics").await?.text;
+    let fired = r#"microservices_events_published_total{service="timer",event_type="SagaTimeoutEvent""#;
+    assert!(metrics.contains(fired), "{fired} is missing in\n{metrics}");
     Ok(())
 }
 

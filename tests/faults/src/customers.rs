@@ -1,4 +1,5 @@
-//! Customers who order all the time, ask again with the same key where no answer came, and write everything down.
+//! Customers who order all the time, ask again with the same key where no answer came, and write everything down. Now
+//! and then one cancels, takes the goods, or stands in for the artisan who adjusts a stock.
 
 use crate::{Answer, Notes, Seed};
 use anyhow::{Context as _, Result, bail};
@@ -110,11 +111,16 @@ impl Customer {
                 let again = self.place(&key, &order).await?;
                 anyhow::ensure!(again == Answer::Taken(order_id.clone()), "{key}: {order_id} has become {again:?}");
             }
-            if self.choices.u8(..100) < 6 {
-                self.cancel(&key, &cancellation(&key), &order_id).await?;
-                if self.choices.bool() {
-                    self.cancel(&key, &second_cancellation(&key), &order_id).await?;
+            match self.choices.u8(..100) {
+                0..6 => {
+                    self.change(&key, &cancellation(&key), (&order_id, "cancel")).await?;
+                    if self.choices.bool() {
+                        self.change(&key, &second_cancellation(&key), (&order_id, "cancel")).await?;
+                    }
                 }
+                6..16 => self.change(&key, &format!("deliver-{key}"), (&order_id, "deliver")).await?,
+                16..22 => self.adjust(&key).await?,
+                _ => {}
             }
         }
         Ok(())
@@ -124,9 +130,10 @@ impl Customer {
         let customer = format!("cust-{}-{}", self.number, count / ORDERS_A_CUSTOMER);
         let first = self.choices.usize(..self.products.len());
         let second = (first + 1 + self.choices.usize(..self.products.len() - 1)) % self.products.len();
-        let pays = match self.choices.u8(..10) {
-            0 => "tok_declined",
-            1 => "tok_busy",
+        let pays = match self.choices.u8(..50) {
+            0..5 => "tok_declined",
+            5..10 => "tok_busy",
+            10 => "tok_timeout",
             _ => "tok_ok",
         };
         let item = |place: usize, quantity| (self.products.get(place).cloned().unwrap_or_default(), quantity);
@@ -141,13 +148,36 @@ impl Customer {
         self.note(|notes| notes.hear(key, &reply))
     }
 
-    async fn cancel(&self, key: &str, cancellation: &str, order_id: &str) -> Result<()> {
-        let path = format!("/api/v1/orders/{order_id}/cancel");
-        let reply = self.answered(&path, cancellation, &json!({})).await?;
-        anyhow::ensure!(matches!(reply.status, 200 | 409), "cancelling {order_id}: {reply:?}");
+    /// Cancels the order or takes the goods; either may be refused.
+    async fn change(&self, key: &str, idempotency_key: &str, (order_id, what): (&str, &str)) -> Result<()> {
+        let body = match what {
+            "deliver" => json!({ "deliveryMethod": "courier", "recipientName": "Lucía Cano" }),
+            _ => json!({}),
+        };
+        let path = format!("/api/v1/orders/{order_id}/{what}");
+        let reply = self.answered(&path, idempotency_key, &body).await?;
+        anyhow::ensure!(matches!(reply.status, 200 | 409), "{what} of {order_id}: {reply:?}");
         self.note(|notes| {
-            if let Some(note) = notes.by_key.get_mut(key) {
-                note.cancelled |= reply.status == 200;
+            if let Some(note) = notes.by_key.get_mut(key).filter(|_| reply.status == 200) {
+                (note.cancelled, note.delivered) =
+                    (note.cancelled || what == "cancel", note.delivered || what == "deliver");
+            }
+        });
+        Ok(())
+    }
+
+    /// Finds some pieces more, or some fewer.
+    async fn adjust(&mut self, key: &str) -> Result<()> {
+        let product = self.products.get(self.choices.usize(..self.products.len())).cloned().unwrap_or_default();
+        let by = if self.choices.bool() { 2 } else { -1 };
+        let body =
+            json!({ "adjustmentQuantity": by, "adjustmentReason": "correction", "adjustedBy": "art-alfar-ubeda" });
+        let path = format!("/api/v1/inventory/{product}/adjustments");
+        let reply = self.answered(&path, &format!("adjust-{key}"), &body).await?;
+        anyhow::ensure!(matches!(reply.status, 200 | 409), "adjusting {product}: {reply:?}");
+        self.note(|notes| {
+            if reply.status == 200 {
+                *notes.adjusted.entry(product).or_default() += by;
             }
         });
         Ok(())

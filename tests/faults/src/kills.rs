@@ -2,7 +2,7 @@
 
 use crate::{Customers, Power, Seed, Stage, verdict};
 use anyhow::{Context as _, Result, ensure};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Customers at work at the same time.
 const CUSTOMERS: u64 = 12;
@@ -13,7 +13,11 @@ const SCARCE: u32 = 25;
 /// Cents.
 const PRICE: u64 = 1_700;
 /// From readiness to the next kill, in milliseconds.
-const LIFE: std::ops::RangeInclusive<u64> = 100..=500;
+const LIFE: std::ops::RangeInclusive<u64> = 5..=500;
+/// Every third life is killed while it recovers.
+const LIVES: u32 = 3;
+/// How long a recovery is watched for the first sign of work.
+const RECOVERY: Duration = Duration::from_secs(2);
 
 /// What a kill takes with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,14 +59,12 @@ async fn run_with(kills: Kills, seed: Seed) -> Result<()> {
     let products = stock_up(&stage).await?;
     let ids: Vec<String> = products.iter().map(|(id, _)| id.clone()).collect();
     let mut customers = Customers::start(CUSTOMERS, &stage.shop.http, &ids, seed);
-    let killed = kill_all(kills, &mut stage, &mut customers, seed).await;
-    let killed = killed.with_context(|| format!("the host's log ends with\n{}", last_lines(&stage.host.log())))?;
+    let tally = kill_all(kills, &mut stage, &mut customers, seed).await;
+    let tally = tally.with_context(|| format!("the host's log ends with\n{}", last_lines(&stage.host.log())))?;
     let notes = customers.finish().await?;
     ensure!(notes.taken().count() > 0, "no order was taken: there was no load");
-    verdict::pronounce(&stage, &notes, &products)
-        .await
-        .with_context(|| format!("after {killed} kills that counted"))?;
-    println!("{killed} kills counted, {} orders, {} taken: {seed}", notes.by_key.len(), notes.taken().count());
+    verdict::pronounce(&stage, &notes, &products).await.with_context(|| format!("after {tally:?}"))?;
+    println!("{tally:?}, {} orders, {} taken: {seed}", notes.by_key.len(), notes.taken().count());
     Ok(())
 }
 
@@ -77,21 +79,49 @@ async fn stock_up(stage: &Stage) -> Result<Vec<(String, u32)>> {
     Ok(products)
 }
 
-async fn kill_all(kills: Kills, stage: &mut Stage, customers: &mut Customers, seed: Seed) -> Result<u32> {
+/// Kills that took work with them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    counted: u32,
+    in_recovery: u32,
+}
+
+async fn kill_all(kills: Kills, stage: &mut Stage, customers: &mut Customers, seed: Seed) -> Result<Tally> {
     let mut choices = seed.choices(0);
-    let mut counted = 0;
+    let mut tally = Tally::default();
     for attempt in 0.. {
-        if counted >= kills.wanted {
+        if tally.counted >= kills.wanted && tally.in_recovery > 0 {
             break;
         }
-        ensure!(attempt < kills.wanted * 3 + 10, "only {counted} of {attempt} kills met work in flight");
-        // The moment is the experiment: nothing is waited for.
-        tokio::time::sleep(Duration::from_millis(choices.u64(LIFE))).await;
+        ensure!(attempt < kills.wanted * 3 + 10, "of {attempt} kills too few met work in flight: {tally:?}");
+        let in_recovery = attempt % LIVES == 1;
+        if in_recovery {
+            recover_until_work(stage).await?;
+        } else {
+            if attempt > 0 {
+                stage.host.restart().await?;
+            }
+            // The moment is the experiment: nothing is waited for.
+            tokio::time::sleep(Duration::from_millis(choices.u64(LIFE))).await;
+        }
         customers.check()?;
-        counted += u32::from(kill(kills.loss, stage, &mut choices)?);
-        stage.host.restart().await?;
+        let counts = u32::from(kill(kills.loss, stage, &mut choices)?);
+        tally.counted += counts;
+        tally.in_recovery += if in_recovery { counts } else { 0 };
     }
-    Ok(counted)
+    stage.host.restart().await?;
+    Ok(tally)
+}
+
+/// Starts the killed host and returns at the first moment at which it does again what the kill interrupted.
+async fn recover_until_work(stage: &mut Stage) -> Result<()> {
+    stage.forget_vitals()?;
+    stage.host.begin()?;
+    let began = Instant::now();
+    while began.elapsed() < RECOVERY && !stage.vitals().is_ok_and(|vitals| vitals.is_amid_work()) {
+        tokio::time::sleep(Duration::from_micros(100)).await;
+    }
+    Ok(())
 }
 
 /// Kills the host; whether that took a write that was not flushed, and an event that was not acknowledged.

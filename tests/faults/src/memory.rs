@@ -3,7 +3,8 @@
 
 use anyhow::{Context as _, Result};
 use rusqlite::Connection;
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// An event as it lay in the log.
@@ -38,18 +39,58 @@ impl Memory {
     /// Where the database cannot be changed.
     pub fn empty_inboxes(&self) -> Result<usize> {
         let mut emptied = 0;
-        let mut select = self.connection.prepare("SELECT id, value FROM kv")?;
-        let rows = select.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
-        for (id, value) in rows.collect::<rusqlite::Result<Vec<_>>>()? {
-            let Ok(Value::Object(mut aggregate)) = serde_json::from_slice(&value) else { continue };
-            if aggregate.get("inbox").is_none_or(|inbox| inbox.as_object().is_none_or(serde_json::Map::is_empty)) {
-                continue;
-            }
-            aggregate.insert("inbox".to_owned(), Value::Object(serde_json::Map::new()));
-            let value = Value::Object(aggregate).to_string().into_bytes();
-            emptied += self.connection.execute("UPDATE kv SET value=?1 WHERE id=?2", (value, id))?;
+        for (id, mut aggregate) in self.aggregates()? {
+            let Some(inbox) = aggregate.get_mut("inbox").filter(|inbox| **inbox != json!({})) else { continue };
+            *inbox = json!({});
+            emptied += self.store(id, &aggregate)?;
         }
         Ok(emptied)
+    }
+
+    /// Takes from the inbox of about every second aggregate what is settled: `settled` is up to where, by consumer such as
+    /// `saga/ORDERS`. How many entries that were.
+    ///
+    /// # Errors
+    /// Where the database cannot be changed.
+    pub fn forget_settled(&self, settled: &BTreeMap<String, u64>, choices: &mut fastrand::Rng) -> Result<usize> {
+        let mut forgotten = 0;
+        for (id, mut aggregate) in self.aggregates()? {
+            let Some(inbox) = aggregate.get_mut("inbox").and_then(Value::as_object_mut).filter(|_| choices.bool())
+            else {
+                continue;
+            };
+            let is_settled = |source: &str, entry: &Value| {
+                let consumer = source.split('#').next().unwrap_or_default();
+                let sequence = entry["sequence"].as_u64().unwrap_or(u64::MAX);
+                settled.get(consumer).is_some_and(|settled| sequence <= *settled)
+            };
+            if let Some(delivered) = inbox.get_mut("delivered").and_then(Value::as_object_mut) {
+                let before = delivered.len();
+                delivered.retain(|source, entry| !is_settled(source, entry));
+                forgotten += before - delivered.len();
+            }
+            if let Some(local) = inbox.get_mut("local").and_then(Value::as_array_mut) {
+                let before = local.len();
+                local.retain(|entry| !is_settled(entry["source"].as_str().unwrap_or_default(), entry));
+                forgotten += before - local.len();
+            }
+            self.store(id, &aggregate)?;
+        }
+        Ok(forgotten)
+    }
+
+    /// Values that are aggregates, by their row.
+    fn aggregates(&self) -> Result<Vec<(i64, Value)>> {
+        let mut select = self.connection.prepare("SELECT id, value FROM kv")?;
+        let rows = select.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+        let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter();
+        let values = rows.filter_map(|(id, value)| Some((id, serde_json::from_slice::<Value>(&value).ok()?)));
+        Ok(values.filter(|(_, value)| value.get("inbox").is_some()).collect())
+    }
+
+    fn store(&self, id: i64, aggregate: &Value) -> Result<usize> {
+        let value = aggregate.to_string().into_bytes();
+        Ok(self.connection.execute("UPDATE kv SET value=?1 WHERE id=?2", (value, id))?)
     }
 
     /// Makes all events so old that the log does not know a copy by its id any more.

@@ -26,6 +26,8 @@ pub struct Note {
     pub total: u64,
     /// A cancellation was answered with 200.
     pub cancelled: bool,
+    /// A delivery was answered with 200.
+    pub delivered: bool,
 }
 
 /// All notes, by `Idempotency-Key`.
@@ -33,13 +35,16 @@ pub struct Note {
 pub struct Notes {
     /// The notes.
     pub by_key: BTreeMap<String, Note>,
+    /// By how much stocks were adjusted, where that was answered with 200.
+    pub adjusted: BTreeMap<String, i64>,
 }
 
 impl Notes {
     /// Writes down what is about to be asked for.
     pub fn ask(&mut self, key: &str, order: &Order) {
-        let note = Note { key: key.to_owned(), order: order.clone(), answer: None, total: 0, cancelled: false };
-        self.by_key.insert(key.to_owned(), note);
+        let (key, order) = (key.to_owned(), order.clone());
+        let note = Note { key: key.clone(), order, answer: None, total: 0, cancelled: false, delivered: false };
+        self.by_key.insert(key, note);
     }
 
     /// Writes down an answer, which must be that of every other time.

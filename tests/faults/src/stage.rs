@@ -1,10 +1,16 @@
 //! The host, its gateway and what the host notes of itself: everything a fault test stands on.
 
 use crate::{Gateway, Unsynced, Vitals};
-use anyhow::Result;
-use end_to_end::{Host, Settings, Shop};
+use anyhow::{Result, ensure};
+use end_to_end::{Host, Settings, Shop, eventually};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use tempfile::TempDir;
+
+/// Arms failpoints of the host.
+const FAILPOINTS: &str = "A4CO_FAILPOINTS";
+/// The signal of `abort`.
+const ABORTED: i32 = 6;
 
 /// A running marketplace with its gateway outside.
 #[derive(Debug)]
@@ -18,6 +24,8 @@ pub struct Stage {
     /// What the host has written and not synced, where its environment makes it tell.
     pub unsynced: Unsynced,
     folder: TempDir,
+    /// Failpoints the host's log told of before the one that is armed.
+    reached: usize,
 }
 
 impl Stage {
@@ -26,13 +34,24 @@ impl Stage {
     /// # Errors
     /// Where one does not start.
     pub async fn set(preloaded: bool) -> Result<Self> {
+        Self::set_with(Settings::default(), preloaded).await
+    }
+
+    /// The same, with settings of the host's.
+    ///
+    /// # Errors
+    /// Where one does not start.
+    pub async fn set_with(settings: Settings, preloaded: bool) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let gateway = Gateway::start(folder.path()).await?;
         let unsynced = Unsynced::at(folder.path().join("unsynced"));
-        let mut settings = Settings::default()
+        let mut settings = settings
             .with("gateway_url", &gateway.url())
             .with("payment_retry_delay", "50ms")
-            .with("gateway_retry_delay", "200ms");
+            .with("gateway_retry_delay", "200ms")
+            // A gateway that never answers is given up while a test waits for it.
+            .with("gateway_timeout", "500ms")
+            .with("payment_deadline", "8s");
         let mut note = |name: &str, file: &str| {
             settings.environment.push((name.to_owned(), folder.path().join(file).display().to_string()));
         };
@@ -43,7 +62,58 @@ impl Stage {
         }
         let host = Host::start(settings).await?;
         let shop = Shop::new(host.client());
-        Ok(Self { host, gateway, shop, unsynced, folder })
+        Ok(Self { host, gateway, shop, unsynced, folder, reached: 0 })
+    }
+
+    /// Starts the host again with a failpoint.
+    ///
+    /// # Errors
+    /// Where it does not stop, or not start.
+    pub async fn arm(&mut self, failpoint: &str) -> Result<()> {
+        self.reached = self.failpoints();
+        self.host.stop().await?;
+        self.host.configure(|settings| settings.set_environment(FAILPOINTS, Some(failpoint)));
+        self.host.restart().await
+    }
+
+    /// Waits until the host has died of its failpoint, and starts it without one.
+    ///
+    /// # Errors
+    /// Where it goes on, or died of something else.
+    pub async fn died(&mut self) -> Result<()> {
+        let status = self.host.ended().await?;
+        ensure!(status.signal() == Some(ABORTED), "the host ended with {status}:\n{}", self.host.log());
+        self.reached().await?;
+        self.host.configure(|settings| settings.set_environment(FAILPOINTS, None));
+        self.host.restart().await
+    }
+
+    /// Waits until the armed failpoint is reached.
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub async fn reached(&self) -> Result<()> {
+        eventually("the failpoint is reached", async || (self.failpoints() > self.reached).then_some(())).await
+    }
+
+    /// Starts the host again without a failpoint.
+    ///
+    /// # Errors
+    /// Where it does not stop, or not start.
+    pub async fn disarm(&mut self) -> Result<()> {
+        self.host.stop().await?;
+        self.host.configure(|settings| settings.set_environment(FAILPOINTS, None));
+        self.host.restart().await
+    }
+
+    fn failpoints(&self) -> usize {
+        self.host.log().matches("failpoint reached").count()
+    }
+
+    /// A file of that name in a folder of this stage's own.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// How far the host has come, or had when it died.
@@ -52,6 +122,14 @@ impl Stage {
     /// Where it has noted nothing.
     pub fn vitals(&self) -> Result<Vitals> {
         Vitals::read(&self.folder.path().join("vitals"))
+    }
+
+    /// Forgets what a dead host had noted, so that the next one's notes are not taken for its.
+    ///
+    /// # Errors
+    /// Where the notes cannot be removed.
+    pub fn forget_vitals(&self) -> Result<()> {
+        Ok(std::fs::remove_file(self.folder.path().join("vitals"))?)
     }
 
     /// While this file exists, a preloaded host begins no sync.

@@ -37,7 +37,8 @@ pub async fn pronounce(stage: &Stage, notes: &Notes, products: &[(String, u32)])
     caught_up(stage, rest).await?;
     money(stage.gateway.ledger().await?, notes, &confirmed)?;
     for (product, initial) in products {
-        let pieces = pieces(stage, product, u64::from(*initial), sold.get(product).copied().unwrap_or(0)).await;
+        let initial = i64::from(*initial) + notes.adjusted.get(product).copied().unwrap_or_default();
+        let pieces = pieces(stage, product, u64::try_from(initial)?, sold.get(product).copied().unwrap_or(0)).await;
         pieces.with_context(|| format!("{} of {} orders are confirmed", confirmed.len(), notes.taken().count()))?;
     }
     for (order_id, note) in notes.taken() {
@@ -72,11 +73,14 @@ async fn ended(stage: &Stage, order_id: &str, note: &Note) -> Result<bool> {
     let order = get(stage, &format!("/api/v1/orders/{order_id}")).await?;
     let saga = get(stage, &format!("/api/v1/sagas/{order_id}")).await?;
     ensure!(order.status == 200 && saga.status == 200, "{order_id} cannot be read: {order:?}\n{saga:?}");
-    let confirmed = order.text_at("/status") == "confirmed";
+    let delivered = order.text_at("/status") == "delivered";
+    let confirmed = delivered || order.text_at("/status") == "confirmed";
     let completed = saga.text_at("/state") == "completed";
     ensure!(confirmed == completed, "{order_id} and its saga disagree: {}\n{}", order.text, saga.text);
     ensure!(!(confirmed && note.cancelled), "{order_id} was cancelled, its customer was told so: {}", order.text);
-    ensure!(!(confirmed && note.order.pays == "tok_declined"), "{order_id} is confirmed and not paid: {}", order.text);
+    ensure!(delivered || !note.delivered, "{order_id} was delivered, its customer was told so: {}", order.text);
+    let unpaid = matches!(note.order.pays, "tok_declined" | "tok_timeout");
+    ensure!(!(confirmed && unpaid), "{order_id} is confirmed and not paid: {}", order.text);
     ensure!(order.number_at("/totalAmount") == Some(note.total), "{order_id} has another price: {}", order.text);
     Ok(confirmed)
 }

@@ -1,8 +1,8 @@
 //! `kill -9` and power failures under load.
 //!
 //! A kill counts only where it took a write that was not flushed and an event that was not acknowledged; a run with too
-//! few of these fails. By default 6 kills and 4 power failures are made to count, which suits CI; the full run is
-//! `A4CO_KILLS=100 cargo test --release -p faults --test kill`.
+//! few of these fails. Every third life is killed amid its recovery from the kill before. By default 6 kills and 4 power
+//! failures are made to count, which suits CI; the full run is `A4CO_KILLS=100 cargo test --release -p faults --test kill`.
 
 use anyhow::Result;
 use faults::{Kills, Loss, run};

@@ -65,7 +65,6 @@ fn every_route_is_exercised_from_outside() {
     }
     assert!(served.len() >= 25, "routes are matched in another way now: {served:?}");
     let prefixes: Vec<_> = manifest()["trigger"]["http"].as_array().unwrap().iter().map(prefix).collect();
-    assert_eq!(prefixes.len(), COMPONENTS.len());
     for (path, route) in served {
         let path_of = route.to_string();
         assert!(prefixes.iter().any(|prefix| path_of.starts_with(prefix)), "{path}: no trigger leads to {route:?}");

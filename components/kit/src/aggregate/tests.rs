@@ -114,6 +114,15 @@ fn an_unknown_swap_is_found_again_in_the_inbox() {
 }
 
 #[test]
+fn an_unknown_swap_that_did_not_land_is_decided_again() {
+    let ports = Memory::default();
+    ports.vanished_swaps.set(2);
+    assert_eq!(deliver(&ports, 1, "e1", 5).len(), 1);
+    assert_eq!(ports.vanished_swaps.get(), 0, "the faults were injected");
+    assert_eq!(count(&ports), 5);
+}
+
+#[test]
 fn a_lost_swap_decides_again() {
     let ports = Memory::default();
     ports.lost_swaps.set(3);

@@ -159,6 +159,20 @@ fn an_unknown_publishing_is_repeated_with_the_same_id() {
 }
 
 #[test]
+fn an_unknown_publishing_that_did_not_happen_is_made_good() {
+    let ports = Memory::default();
+    ports.vanished_publishings.set(1);
+    assert_eq!(post(&ports, None, "{}").status, 201);
+    assert_eq!((ports.published().len(), ports.vanished_publishings.get()), (1, 0));
+
+    ports.vanished_publishings.set(2);
+    assert_eq!(post(&ports, Some("k"), "{}").status, 503);
+    assert_eq!(ports.published().len(), 1, "nothing happened");
+    assert_eq!(post(&ports, Some("k"), "{}").status, 201, "the retry continues with the stored event");
+    assert_eq!((ports.published().len(), deliver(&ports)), (2, 2));
+}
+
+#[test]
 fn a_lost_bus_is_a_503_and_the_clients_retry_continues_with_the_stored_event() {
     let ports = Memory::default();
     ports.unknown_publishings.set(2);

@@ -39,7 +39,7 @@ impl EmbeddedBus {
         let result = self.store.change(|state| {
             // Cancelled or replaced while its event was being read.
             if !state.timers.is_set(due) {
-                return Ok(());
+                return Ok(false);
             }
             match &prepared {
                 None => tracing::error!(timer = due.1, "a timer has no event; it is dropped"),
@@ -48,15 +48,19 @@ impl EmbeddedBus {
                     Err(error @ BusError::NoStream(_)) => {
                         tracing::error!(%error, "a timer cannot be published; it is tried again in a minute");
                         state.postpone_timer(due, now.after(NO_STREAM_DELAY));
-                        return Ok(());
+                        return Ok(false);
                     }
                     Err(error) => return Err(error),
                 },
             }
             state.end_timer(due);
-            Ok(())
+            Ok(true)
         });
         wake(wakes);
-        result
+        let fired = result?;
+        if let Some(event) = event.filter(|_| fired) {
+            self.store.fired(event);
+        }
+        Ok(())
     }
 }

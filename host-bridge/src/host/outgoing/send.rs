@@ -30,6 +30,8 @@ pub struct Outgoing {
     callees: Weak<dyn Callees>,
     durability: Arc<dyn Durability>,
     observer: Arc<dyn Observer>,
+    /// Host calls of one invocation, of which each request is one.
+    host_calls: u64,
 }
 
 /// Where a request goes.
@@ -61,6 +63,7 @@ impl Outgoing {
             callees,
             durability: Arc::clone(&services.durability),
             observer: Arc::clone(&services.observer),
+            host_calls: component.limits.host_calls,
         })
     }
 
@@ -74,6 +77,10 @@ impl Outgoing {
         request: Request<WasiBody>,
         options: RequestOptions,
     ) -> Result<Response<WasiBody>, Error> {
+        if invocation.count_host_call() > self.host_calls {
+            let reason = format!("more than {} host calls in one invocation", self.host_calls);
+            return Err(Error::InternalError(Some(reason)));
+        }
         let target = Target::of(request.uri())?;
         if let Some(Internal::Events) = Internal::of(&target.scheme, &target.host) {
             return Ok(self.publisher.publish(&invocation, request).await);
@@ -81,6 +88,7 @@ impl Outgoing {
         let Some(allowed) = self.allowed.allows(&target.scheme, &target.host, target.port) else {
             tracing::warn!(
                 component = &*self.component,
+                correlation_id = invocation.correlation_id(),
                 target = target.name,
                 "refused: not in allowed_outbound_hosts"
             );
@@ -105,21 +113,28 @@ impl Outgoing {
             Admission::Refuse => {
                 tracing::warn!(
                     component = &*self.component,
+                    correlation_id = invocation.correlation_id(),
                     target = target.name,
                     "refused: its circuit breaker is open"
                 );
+                self.tell(target, request.uri().path(), 0, started);
                 return Err(Error::DestinationUnavailable);
             }
         }
-        let callees = self.callees.upgrade();
-        let internal = Internal::of(&target.scheme, &target.host).and_then(|internal| internal.component());
         let path = request.uri().path().to_owned();
         let result = self.tried(invocation, request, options, target, allowed).await;
         let status = result.as_ref().map_or(0, |response| response.status().as_u16());
         if let Some(state) = self.breakers.report(&target.name, (1..500).contains(&status), Instant::now()) {
             self.observer.breaker(&self.component, &target.name, state);
         }
-        let endpoint = internal.zip(callees.as_ref()).and_then(|(id, callees)| callees.endpoint(id, &path));
+        self.tell(target, &path, status, started);
+        result
+    }
+
+    fn tell(&self, target: &Target, path: &str, status: u16, started: Instant) {
+        let callees = self.callees.upgrade();
+        let internal = Internal::of(&target.scheme, &target.host).and_then(|internal| internal.component());
+        let endpoint = internal.zip(callees.as_ref()).and_then(|(id, callees)| callees.endpoint(id, path));
         self.observer.sync_call(SyncCall {
             source: &self.component,
             target: internal.unwrap_or(&target.name),
@@ -127,7 +142,6 @@ impl Outgoing {
             status,
             duration: started.elapsed(),
         });
-        result
     }
 
     /// As often as its method allows and the deadline leaves time for.
@@ -152,6 +166,7 @@ impl Outgoing {
             }
             tracing::warn!(
                 component = &*self.component,
+                correlation_id = invocation.correlation_id(),
                 target = target.name,
                 ?pause,
                 "a call failed and is tried again"

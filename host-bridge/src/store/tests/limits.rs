@@ -87,3 +87,29 @@ async fn age_takes_only_what_is_settled() {
     // An empty stream goes on where it was.
     assert_eq!(bus(&bench.open()).publish(event("next")).await.unwrap().sequence, 5);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_gives_back_the_space_of_what_is_gone() {
+    let bench = limited(Some(3), None);
+    let store = bench.open();
+    let size = || std::fs::metadata(bench.path().join(DATABASE)).unwrap().len();
+    let padding = " ".repeat(256 << 10);
+    for number in 0..120 {
+        let small = event(&format!("e{number}"));
+        let body = format!("{}{padding}", std::str::from_utf8(&small.body).unwrap());
+        let large = Event::new(small.subject.clone(), body.into(), Headers::default());
+        bus(&store).publish(Arc::new(large)).await.unwrap();
+        flush(&store).await;
+    }
+    shrinks_to(&bench, &store, 3).await;
+    let late = tokio::time::Instant::now() + DEADLINE;
+    // Thirty mebibytes were written; the log before the file is moved into it now and then.
+    while size() > 20 << 20 {
+        assert!(tokio::time::Instant::now() < late, "the file still has {} bytes", size());
+        bench.clock.advance(Duration::from_secs(60));
+        store.change(|state| state.advance());
+        flush(&store).await;
+    }
+    store.close();
+    assert!(size() < 20 << 20, "{} bytes", size());
+}

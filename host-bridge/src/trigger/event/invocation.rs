@@ -4,6 +4,7 @@ use super::source::Source;
 use crate::bus::Message;
 use crate::delivery::Slot;
 use crate::dispatch::{Delivery, Verdict};
+use crate::failpoint::{self, Point};
 use futures::FutureExt;
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -59,9 +60,13 @@ async fn handle(source: &Source, message: &Message, delivery: Delivery) -> Verdi
     }
     let limit = source.handler_timeout.saturating_add(GRACE);
     let handling = source.parts.dispatch.dispatch(&source.component, delivery);
-    tokio::time::timeout(limit, handling).await.unwrap_or_else(|_| Verdict::Broken {
+    let verdict = tokio::time::timeout(limit, handling).await.unwrap_or_else(|_| Verdict::Broken {
         reason: format!("no answer within {} ms, past the handler's own limit", limit.as_millis()),
-    })
+    });
+    if failpoint::reached(Point::Answer, &source.component).await.fails() {
+        return Verdict::Broken { reason: "a failpoint".to_owned() };
+    }
+    verdict
 }
 
 fn words(panic: &(dyn Any + Send)) -> &str {

@@ -5,6 +5,7 @@ use super::source::Source;
 use crate::bus::{BusError, Message, Settlement};
 use crate::clock::Millis;
 use crate::delivery::Slot;
+use crate::failpoint::{self, Point};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub enum Carried {
 pub async fn settle(source: Arc<Source>, slot: Slot, message: Message, settlement: Settlement) -> Carried {
     let mut wait = FIRST_WAIT;
     loop {
-        let error = match source.consumer.settle(&message, settlement.clone()).await {
+        let error = match settle_once(&source, &message, settlement.clone()).await {
             Ok(_) => return Carried::Settled(slot),
             Err(error) => error,
         };
@@ -37,6 +38,18 @@ pub async fn settle(source: Arc<Source>, slot: Slot, message: Message, settlemen
         }
         pause(&source, &message, &error, &mut wait).await;
     }
+}
+
+async fn settle_once(source: &Source, message: &Message, settlement: Settlement) -> Result<(), BusError> {
+    let unknown = || BusError::Unknown("a failpoint".to_owned());
+    if failpoint::reached(Point::BeforeSettle, &source.component).await.fails() {
+        return Err(unknown());
+    }
+    source.consumer.settle(message, settlement).await?;
+    if failpoint::reached(Point::AfterSettle, &source.component).await.fails() {
+        return Err(unknown());
+    }
+    Ok(())
 }
 
 /// Notes a retry of `message` at `at`.

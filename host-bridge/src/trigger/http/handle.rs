@@ -3,6 +3,7 @@
 use super::body::{BoundedBody, DurableBody};
 use super::headers::{self, CORRELATION_ID};
 use crate::engine::{App, Failure, Invocation, Loaded, Origin};
+use crate::failpoint::{self, Point};
 use crate::problem::Problem;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
@@ -36,10 +37,11 @@ async fn routed(
     origin: Origin,
 ) -> Result<Response<WasiBody>, Problem> {
     let (mut parts, body) = request.into_parts();
-    let uri = parts.uri.clone();
+    let (method, uri) = (parts.method.clone(), parts.uri.clone());
     let matched = Some(uri.path()).filter(|path| !is_reserved(path)).and_then(|path| app.router().route(path));
     let matched = matched.ok_or_else(|| not_found(&uri))?;
     let component = app.component(matched.component).ok_or_else(|| not_found(&uri))?;
+    let path = matched.pattern;
     headers::describe(&mut parts, &matched, client, &origin);
     let limits = &component.manifest().limits;
     let exceeded = Arc::new(AtomicBool::new(false));
@@ -55,6 +57,8 @@ async fn routed(
         return Err(too_large(component));
     }
     let response = result.map_err(|failure| failed(&invocation, &failure))?;
+    let (component, correlation_id) = (&**invocation.component(), invocation.correlation_id());
+    tracing::debug!(component, correlation_id, %method, path, status = response.status().as_u16(), "request answered");
     Ok(held_back(app, response, invocation).await)
 }
 
@@ -69,6 +73,7 @@ async fn held_back(app: &App, response: Response<WasiBody>, invocation: Arc<Invo
     if !durability.is_durable(watermark) {
         durability.durable(watermark).await;
     }
+    let _never_fails = failpoint::reached(Point::BeforeResponse, invocation.component()).await;
     response.map(|body| DurableBody::new(body, invocation, Arc::clone(durability)).boxed_unsync())
 }
 
@@ -83,7 +88,7 @@ fn too_large(component: &Loaded) -> Problem {
 }
 
 fn failed(invocation: &Invocation, failure: &Failure) -> Problem {
-    let correlation_id = invocation.origin().correlation_id.as_deref().unwrap_or("-");
-    tracing::warn!(component = &**invocation.component(), correlation_id, "request failed: {failure}");
+    let (component, correlation_id) = (&**invocation.component(), invocation.correlation_id());
+    tracing::warn!(component, correlation_id, "request failed: {failure}");
     failure.problem()
 }

@@ -42,6 +42,8 @@ pub struct Router {
 #[derive(Debug, Clone)]
 struct Pattern {
     text: Arc<str>,
+    /// The same as metrics name it: `{id}` for `:id`.
+    template: Arc<str>,
     component: Arc<str>,
     segments: Vec<Segment>,
     /// It ends with `/...`.
@@ -99,11 +101,11 @@ impl Router {
         self.routes.iter().find_map(|route| route.matches(path))
     }
 
-    /// The pattern by which `component` serves `path`.
+    /// The pattern by which `component` serves `path`, as metrics name it: `/api/v1/orders/{id}`.
     #[must_use]
     pub fn template(&self, component: &str, path: &str) -> Option<&str> {
         let own = self.routes.iter().filter(|route| &*route.component == component);
-        own.into_iter().find(|route| route.matches(path).is_some()).map(|route| &*route.text)
+        own.into_iter().find(|route| route.matches(path).is_some()).map(|route| &*route.template)
     }
 
     /// All patterns with their components, most specific first.
@@ -129,7 +131,7 @@ impl Pattern {
             None => Ok(Segment::Exact(segment.to_owned())),
         });
         let segments = segments.collect::<Result<_, _>>()?;
-        Ok(Self { text: text.into(), component: component.into(), segments, open })
+        Ok(Self { text: text.into(), template: template(text).into(), component: component.into(), segments, open })
     }
 
     /// Segment by segment: exact before named before what only `...` covers.
@@ -190,6 +192,14 @@ impl Pattern {
     }
 }
 
+fn template(pattern: &str) -> String {
+    let segments = pattern.split('/').map(|segment| match segment.strip_prefix(':') {
+        Some(name) => format!("{{{name}}}"),
+        None => segment.to_owned(),
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
 fn split(path: &str) -> impl Iterator<Item = &str> {
     let path = path.strip_suffix('/').unwrap_or(path);
     path.split('/').filter(move |_| !path.is_empty())
@@ -248,6 +258,16 @@ mod tests {
         assert_eq!(router.route("/orders/7/items").unwrap().rest, "");
         assert_eq!(router.route("/orders/7/items/").unwrap().rest, "/");
         assert_eq!(router.route("/exact").unwrap().rest, "");
+    }
+
+    #[test]
+    fn metrics_name_the_route_and_not_the_path() {
+        let routes = ["/a/...", "/a/:orderId/items"];
+        let routes = routes.map(|pattern| Route { pattern: Some(pattern.into()), component: "c".into() });
+        let router = Router::new(&routes).unwrap();
+        assert_eq!(router.template("c", "/a/7/items"), Some("/a/{orderId}/items"));
+        assert_eq!(router.template("c", "/a/7/other"), Some("/a/..."));
+        assert_eq!(router.template("d", "/a/7/items"), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use generated::bombs::yard::delivery::{BombSpent, Emission, Event, Failure, Metadata, Output, Retry};
 use generated::exports::bombs::yard::event_handler::Guest;
 use generated::wasi::keyvalue::store::{Bucket, open};
+use spin_sdk::http::{Request, Response};
 use std::hint::black_box;
 
 #[expect(clippy::all, reason = "generated")]
@@ -24,8 +25,9 @@ impl Guest for Bomb {
         };
         match mode.as_str() {
             "dud" => Ok(vec![emit(&meta, Event::BombSpent(BombSpent { rest: "smoke".into() }))]),
+            "ask" if dial() => Ok(vec![emit(&meta, Event::BombSpent(BombSpent { rest: "an answer".into() }))]),
             "stolen" => Ok(vec![emit(&meta, Event::BombStolen(BombSpent { rest: String::new() }))]),
-            "huge" => Ok(vec![emit(&meta, Event::BombSpent(BombSpent { rest: "x".repeat(48 << 20) }))]),
+            "huge" => Ok(vec![emit(&meta, Event::BombSpent(BombSpent { rest: "x".repeat(100 << 20) }))]),
             "many" => {
                 Ok((0..10_000).map(|_| emit(&meta, Event::BombSpent(BombSpent { rest: String::new() }))).collect())
             }
@@ -37,6 +39,13 @@ impl Guest for Bomb {
             "memory" => grow(),
             "handles" => hoard(),
             "calls" => chatter(),
+            "variables" => endlessly(|| spin_sdk::variables::get("colour").is_ok()),
+            "clock" => endlessly(|| std::time::Instant::now().elapsed().as_nanos() > 0),
+            "output" => endlessly(|| {
+                println!("{}", "noise ".repeat(100));
+                true
+            }),
+            "http" => endlessly(dial),
             "recursion" => Ok(vec![Output::CancelTimer(dive(1).to_string())]),
             "trap" => std::process::abort(),
             other => Err(Failure::Reject(format!("no such bomb: {other}"))),
@@ -46,6 +55,17 @@ impl Guest for Bomb {
 
 fn emit(meta: &Metadata, event: Event) -> Output {
     Output::Emit(Emission { aggregate_id: meta.key.clone(), aggregate_version: None, saga_id: None, event })
+}
+
+fn endlessly(mut call: impl FnMut() -> bool) -> ! {
+    loop {
+        black_box(call());
+    }
+}
+
+fn dial() -> bool {
+    let request = Request::get("http://granted.spin.internal/");
+    spin_sdk::http::run(async { spin_sdk::http::send::<_, Response>(request).await.is_ok() })
 }
 
 fn grow() -> ! {

@@ -5,8 +5,12 @@
 use spin_sdk::http::{Request, Response};
 use spin_sdk::key_value::Store;
 use std::fmt::Write;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 mod cas;
+
+/// Requests under `/used` that this instance has served.
+static USED: AtomicU32 = AtomicU32::new(0);
 
 #[spin_sdk::http_component]
 async fn handle(request: Request) -> Response {
@@ -22,6 +26,7 @@ async fn handle(request: Request) -> Response {
         "/call" => call(query(&request)).await,
         "/tell" => tell(query(&request)).await,
         "/publish" => publish(query(&request), request.body()).await,
+        "/used" => text(200, (USED.fetch_add(1, Ordering::Relaxed) + 1).to_string()),
         "/loop" => endless(),
         "/trap" => std::process::abort(),
         _ => text(404, "echo knows no such path".into()),

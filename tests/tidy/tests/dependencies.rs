@@ -1,0 +1,42 @@
+//! Rules about dependencies: none is named that nobody uses.
+#![allow(clippy::unwrap_used, reason = "for tests")]
+
+use std::collections::BTreeSet;
+use tidy::sources;
+
+/// Names under the tables of a manifest whose name ends with `dependencies`, those of targets included.
+fn named(manifest: &toml::Table, found: &mut BTreeSet<String>) {
+    for (key, value) in manifest {
+        let Some(table) = value.as_table() else { continue };
+        if key.ends_with("dependencies") {
+            found.extend(table.keys().cloned());
+        } else if key != "workspace" {
+            named(table, found);
+        }
+    }
+}
+
+#[test]
+fn every_dependency_of_the_workspace_is_one_of_a_member() {
+    let mut used = BTreeSet::new();
+    let mut offered = BTreeSet::new();
+    for source in sources(&["toml"]).iter().filter(|source| source.path.ends_with("Cargo.toml")) {
+        let manifest: toml::Table = source.text.parse().unwrap();
+        named(&manifest, &mut used);
+        if let Some(workspace) = manifest.get("workspace") {
+            offered.extend(workspace["dependencies"].as_table().unwrap().keys().cloned());
+        }
+    }
+    assert!(offered.len() > 40, "only {offered:?} found");
+    let idle: Vec<_> = offered.difference(&used).collect();
+    assert!(idle.is_empty(), "the workspace names these, and no member uses them: {idle:?}");
+}
+
+#[test]
+fn versions_are_in_one_place() {
+    for source in sources(&["toml"]).iter().filter(|source| source.path.ends_with("/Cargo.toml")) {
+        let members = source.text.lines().skip_while(|line| !line.contains("dependencies]"));
+        let own: Vec<_> = members.filter(|line| line.contains("version =") && !line.trim().starts_with('#')).collect();
+        assert!(own.is_empty(), "{}: versions are in the workspace's Cargo.toml: {own:?}", source.path);
+    }
+}
