@@ -9,6 +9,9 @@ use wit_bindgen_core::wit_parser::{Resolve, Type, TypeDefKind, TypeId, TypeOwner
 use wit_bindgen_core::{Files, WorldGenerator as _};
 use wit_bindgen_rust::Opts;
 
+#[path = "build/reading.rs"]
+mod reading;
+
 const PACKAGE: &str = "a4co:marketplace";
 const VERSION: &str = "1.0.0";
 
@@ -22,12 +25,14 @@ fn main() -> Result<()> {
     let world = resolve.select_world(&[package], Some("types"))?;
 
     let registry = registry(&resolve)?;
+    let readers = reading::write(&resolve, PACKAGE)?;
     let mut files = Files::default();
     options(&resolve).build().generate(&mut resolve, world, &mut files)?;
     let (_, bindings) = files.iter().next().context("wit-bindgen wrote nothing")?;
 
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     write(&out.join("bindings.rs"), bindings)?;
+    write(&out.join("readers.rs"), readers.as_bytes())?;
     write(&out.join("registry.rs"), registry.as_bytes())
 }
 
@@ -42,7 +47,7 @@ fn options(resolve: &Resolve) -> Opts {
         generate_unused_types: true,
         pub_export_macro: true,
         runtime_path: Some("::wit_bindgen::rt".to_owned()),
-        additional_derive_attributes: ["PartialEq", "serde::Serialize", "serde::Deserialize"].map(str::to_owned).into(),
+        additional_derive_attributes: ["PartialEq", "serde::Serialize"].map(str::to_owned).into(),
         ..Opts::default()
     };
     for (id, def) in resolve.types.iter() {
@@ -51,6 +56,10 @@ fn options(resolve: &Resolve) -> Opts {
             TypeDefKind::Record(record) => {
                 let attribute = "#[serde(rename_all = \"camelCase\")]".to_owned();
                 options.additional_type_attributes.push((name.clone(), attribute));
+                if reading::keeps_derived(resolve, def) {
+                    let derived = "#[derive(serde::Deserialize)]".to_owned();
+                    options.additional_type_attributes.push((name.clone(), derived));
+                }
                 for field in &record.fields {
                     if let Some(attribute) = field_attribute(resolve, &field.ty) {
                         let member = format!("{name}.{}", field.name);

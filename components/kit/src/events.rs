@@ -13,3 +13,9 @@ mod registry {
     use super::Event;
     include!(concat!(env!("OUT_DIR"), "/registry.rs"));
 }
+
+mod readers {
+    use crate::value::{Fault, Fields, FromValue};
+    use serde_json::Value;
+    include!(concat!(env!("OUT_DIR"), "/readers.rs"));
+}

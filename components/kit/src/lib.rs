@@ -15,6 +15,7 @@ pub mod ports;
 pub mod projection;
 pub mod submit;
 pub mod time;
+pub mod value;
 pub mod wire;
 pub mod worker;
 
