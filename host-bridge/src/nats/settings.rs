@@ -1,5 +1,6 @@
-//! How a NATS server is reached, and how durably it keeps what it is given.
+//! How a NATS server is reached.
 
+use super::Preset;
 use std::path::PathBuf;
 
 /// How a NATS server is reached.
@@ -16,7 +17,7 @@ pub struct NatsSettings {
 }
 
 /// Who we are to the server.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Authentication {
     /// Nobody in particular, or who the URL says.
     #[default]
@@ -30,21 +31,10 @@ pub enum Authentication {
 }
 
 /// Certificates; TLS is used where the server asks for it, or where one of these is given.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tls {
     /// PEM file of the authorities the server's certificate is checked against, beside the system's.
     pub authorities: Option<PathBuf>,
     /// PEM files of our certificate and its key.
     pub identity: Option<(PathBuf, PathBuf)>,
-}
-
-/// How durably the server keeps what it has acknowledged.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Preset {
-    /// One replica, synced when the server chooses (two minutes by default): survives the end of the server's process,
-    /// not the loss of power.
-    #[default]
-    Fast,
-    /// Three replicas; or one, on a server that syncs before it answers (`sync_interval: always`).
-    Safe,
 }
