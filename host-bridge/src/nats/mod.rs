@@ -5,6 +5,7 @@ mod link;
 mod preset;
 mod request;
 mod settings;
+pub mod streams;
 #[cfg(test)]
 mod tests;
 
