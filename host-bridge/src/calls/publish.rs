@@ -77,7 +77,11 @@ impl Publisher {
         if let Err(error) = event.envelope() {
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()).into());
         }
-        let receipt = self.bus.publish(event).await.map_err(|error| Box::new(refused(&error)))?;
+        let published = self.bus.publish(event).await;
+        if let Err(error @ (BusError::Unknown(_) | BusError::Unavailable(_))) = &published {
+            invocation.met_outage(error);
+        }
+        let receipt = published.map_err(|error| Box::new(refused(&error)))?;
         invocation.observe(receipt.watermark);
         self.answer(&receipt)
     }
