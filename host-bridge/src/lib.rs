@@ -20,6 +20,7 @@ pub mod keyvalue;
 pub mod logging;
 pub mod manifest;
 pub mod metrics;
+pub mod nats;
 pub mod observe;
 pub mod problem;
 pub mod store;

@@ -21,6 +21,9 @@ fn run(options: Options) -> anyhow::Result<()> {
         Options::Up(options) => start(options),
         Options::Check { manifest, given } => cli::check(&manifest, &given, &mut std::io::stdout()),
         Options::Client(options) => tokio::runtime::Runtime::new()?.block_on(cli::run(options)),
+        Options::Streams(options) => {
+            tokio::runtime::Runtime::new()?.block_on(cli::streams::run(options, &mut std::io::stdout()))
+        }
         Options::Restore(options) => restore(&options),
         Options::Completions(shell) => Ok(std::io::stdout().write_all(&cli::completions(shell))?),
     }

@@ -26,10 +26,14 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Largest body taken, in bytes: an event by an operator's hand.
 const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// How long a scrape waits to be told how the consumers stand.
+const CONSUMERS: Duration = Duration::from_secs(1);
 
 /// What the listener asks of the rest of the host.
 pub trait Operations: Send + Sync + 'static {
@@ -38,6 +42,11 @@ pub trait Operations: Send + Sync + 'static {
     /// # Errors
     /// A sentence for the operator.
     fn ready(&self) -> Result<(), String>;
+
+    /// What an operator should look at though all is served, a sentence each.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Stops or resumes a consumer's hand-outs in this process, those already fetched included; that it stays so over a
     /// restart is the bus's part.
@@ -94,16 +103,19 @@ async fn same_site(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-async fn ready(State(admin): State<Admin>) -> Result<&'static str, Refusal> {
+async fn ready(State(admin): State<Admin>) -> Result<String, Refusal> {
     match admin.operations.ready() {
-        Ok(()) => Ok("ready\n"),
+        Ok(()) => {
+            let warnings = admin.operations.warnings().into_iter().map(|warning| format!("warning: {warning}\n"));
+            Ok(std::iter::once("ready\n".to_owned()).chain(warnings).collect())
+        }
         Err(why) => Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why)),
     }
 }
 
 async fn scrape(State(admin): State<Admin>) -> Response {
-    // A bus that is away must not take the other metrics with it.
-    if let Ok(consumers) = admin.bus.consumers().await {
+    // A bus that is away must not take the other metrics with it, nor keep them waiting.
+    if let Ok(Ok(consumers)) = tokio::time::timeout(CONSUMERS, admin.bus.consumers()).await {
         admin.metrics.set_consumers(&consumers);
     }
     admin.metrics.set_sizes(&admin.operations.sizes());

@@ -83,7 +83,11 @@ impl Publisher {
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()).into());
         }
         self.passes(Point::BeforePublish).await?;
-        let receipt = self.bus.publish(Arc::clone(&event)).await.map_err(|error| Box::new(refused(&error)))?;
+        let published = self.bus.publish(Arc::clone(&event)).await;
+        if let Err(error @ (BusError::Unknown(_) | BusError::Unavailable(_))) = &published {
+            invocation.met_outage(error);
+        }
+        let receipt = published.map_err(|error| Box::new(refused(&error)))?;
         invocation.observe(receipt.watermark);
         if !receipt.duplicate {
             self.observer.published(&self.component, &event);

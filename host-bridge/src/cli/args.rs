@@ -1,5 +1,6 @@
 //! The arguments as typed. [`super::Options`] is what they mean.
 
+use super::nats::NatsArgs;
 use crate::logging::LogFormat;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::net::SocketAddr;
@@ -28,6 +29,9 @@ pub(super) enum Command {
     /// Show and stop the components' consumers
     #[command(subcommand)]
     Consumers(ConsumersCommand),
+    /// Show and set up the application's streams on a NATS server
+    #[command(subcommand)]
+    Streams(StreamsCommand),
     /// Write a consistent copy of a running host's state to a file
     Backup {
         /// The file to write; must not exist
@@ -85,6 +89,24 @@ pub(super) struct UpArgs {
     /// No progress, no start-up screen, nothing below a warning
     #[arg(long, short)]
     pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) nats: NatsArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum StreamsCommand {
+    /// Show what differs from the manifest, and what would be done
+    Plan(StreamsArgs),
+    /// Create what is missing and change what differs
+    Apply(StreamsArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct StreamsArgs {
+    #[command(flatten)]
+    pub(super) manifest: ManifestArgs,
+    #[command(flatten)]
+    pub(super) nats: NatsArgs,
 }
 
 #[derive(Debug, clap::Args)]

@@ -6,15 +6,18 @@ mod client;
 mod consumers;
 mod dead_letters;
 mod events;
+mod nats;
 mod options;
 pub mod screen;
 mod snapshot;
+pub mod streams;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use args::{Args, completions};
 pub use check::check;
+pub use nats::NatsOptions;
 pub use options::{ClientOptions, Options, Request, RestoreOptions, UpOptions};
 
 use client::Client;

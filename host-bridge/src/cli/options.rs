@@ -1,9 +1,14 @@
 //! What the arguments mean, checked.
 
-use super::args::{AdminArgs, Args, Command, ConsumersCommand, DlqCommand, EventsCommand, ManifestArgs, UpArgs};
+use super::args::{
+    AdminArgs, Args, Command, ConsumersCommand, DlqCommand, EventsCommand, ManifestArgs, StreamsArgs, StreamsCommand,
+    UpArgs,
+};
 use super::consumers::ConsumersRequest;
 use super::dead_letters::DeadLettersRequest;
 use super::events::EventsRequest;
+use super::nats::NatsOptions;
+use super::streams::StreamsOptions;
 use crate::logging::LogFormat;
 use crate::manifest::Given;
 use crate::subject::{Subject, SubjectPattern};
@@ -27,6 +32,8 @@ pub enum Options {
     },
     /// Ask a running host.
     Client(ClientOptions),
+    /// Show or set up streams.
+    Streams(StreamsOptions),
     /// Make a state directory from a backup.
     Restore(RestoreOptions),
     /// Print completions.
@@ -54,6 +61,8 @@ pub struct UpOptions {
     pub log_format: LogFormat,
     /// No progress and no screen.
     pub quiet: bool,
+    /// Where events and state lie, if not in the state directory.
+    pub nats: Option<NatsOptions>,
 }
 
 /// What to ask of which host.
@@ -101,6 +110,8 @@ impl Options {
             Command::Dlq(command) => dead_letters(command)?,
             Command::Events(command) => events(command)?,
             Command::Consumers(command) => consumers(command)?,
+            Command::Streams(StreamsCommand::Plan(args)) => streams(args, false)?,
+            Command::Streams(StreamsCommand::Apply(args)) => streams(args, true)?,
             Command::Backup { file, admin } => client(admin, Request::Backup(std::path::absolute(file)?))?,
             Command::Restore { file, state_dir } => Self::Restore(RestoreOptions { file, state_dir }),
             Command::Completions { shell } => Self::Completions(shell),
@@ -123,6 +134,7 @@ impl UpOptions {
             state_dir: args.state_dir,
             log_format: args.log_format,
             quiet: args.quiet,
+            nats: NatsOptions::resolve(args.nats)?,
         })
     }
 }
@@ -134,6 +146,13 @@ fn given(args: &ManifestArgs) -> anyhow::Result<Given> {
         flags.insert(name.to_owned(), value.to_owned());
     }
     Ok(Given::new(flags))
+}
+
+fn streams(args: StreamsArgs, apply: bool) -> anyhow::Result<Options> {
+    let nats = NatsOptions::resolve(args.nats)?
+        .context("--nats is missing: name the server, such as --nats nats://127.0.0.1:4222")?;
+    let given = given(&args.manifest)?;
+    Ok(Options::Streams(StreamsOptions { manifest: args.manifest.manifest, given, nats, apply }))
 }
 
 fn client(args: AdminArgs, request: Request) -> anyhow::Result<Options> {

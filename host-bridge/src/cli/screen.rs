@@ -3,7 +3,6 @@
 use crate::manifest::{Application, Component, Route};
 use std::fmt::Write;
 use std::net::SocketAddr;
-use std::path::Path;
 
 /// Where the host ended up.
 #[derive(Debug, Clone, Copy)]
@@ -12,8 +11,8 @@ pub struct Place<'a> {
     pub listen: SocketAddr,
     /// Where operators are served.
     pub admin: SocketAddr,
-    /// Where state is kept.
-    pub state_dir: &'a Path,
+    /// Where state is kept: a directory, or servers.
+    pub state: &'a str,
     /// What an answer to a client guarantees, in words: `every answer is on disk (SQLite, synchronous=FULL)`.
     pub durability: &'a str,
 }
@@ -25,7 +24,7 @@ pub fn render(application: &Application, place: Place<'_>) -> String {
     let rows = [
         ("application", format!("http://{}", place.listen)),
         ("operators", format!("http://{}  (/metrics /events /dlq /consumers)", place.admin)),
-        ("state", place.state_dir.display().to_string()),
+        ("state", place.state.to_owned()),
         ("durability", place.durability.to_owned()),
     ];
     for (name, value) in rows {

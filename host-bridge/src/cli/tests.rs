@@ -4,6 +4,7 @@ use super::events::Notices;
 use super::screen::{Place, render};
 use super::{Args, Options, completions, consumers, dead_letters, events};
 use crate::manifest::{Given, parse};
+use crate::nats::{Authentication, Preset};
 use clap::Parser;
 use serde_json::json;
 use std::path::Path;
@@ -24,6 +25,18 @@ fn up_has_safe_defaults() {
 }
 
 #[test]
+fn nats_is_reached_as_the_flags_say() {
+    let Options::Up(up) = resolve("a4co up --nats nats://a:1,tls://b:2 --nats-nkey n --durability safe").unwrap()
+    else {
+        panic!("not up")
+    };
+    let nats = up.nats.unwrap();
+    assert_eq!((nats.settings.servers, nats.prefix.as_str()), (vec!["nats://a:1".into(), "tls://b:2".into()], "A4CO"));
+    assert_eq!(nats.settings.authentication, Authentication::Nkey("n".into()));
+    assert_eq!(nats.settings.preset, Preset::Safe);
+}
+
+#[test]
 fn every_command_of_the_manual_is_accepted() {
     for line in [
         "a4co up --build --manifest a/spin.toml --listen 127.0.0.1:1 --admin-listen 127.0.0.1:2 --state-dir s \
@@ -39,6 +52,11 @@ fn every_command_of_the_manual_is_accepted() {
         "a4co consumers list",
         "a4co consumers pause order",
         "a4co consumers resume order/ORDERS",
+        "a4co up --nats nats://a:4222,nats://b:4222 --nats-creds f --durability safe --nats-prefix SHOP",
+        "a4co up --nats tls://a:4222 --nats-ca ca --nats-cert c --nats-key k --nats-nkey seed",
+        "a4co up --nats nats://u:p@a:4222 --durability fast",
+        "a4co streams plan --nats nats://a:4222 --manifest a/spin.toml",
+        "a4co streams apply --nats nats://a:4222 --nats-token-file t",
         "a4co backup copy.db",
         "a4co restore copy.db --state-dir s",
         "a4co completions bash",
@@ -52,6 +70,16 @@ fn arguments_that_cannot_be_are_explained() {
     for (line, part) in [
         ("a4co up --variable k", "--variable k: expected NAME=VALUE"),
         ("a4co up --listen 127.0.0.1:1 --admin-listen 127.0.0.1:1", "give them different ports"),
+        ("a4co up --nats http://a:4222", "--nats http://a:4222: expected nats://HOST:PORT"),
+        ("a4co up --nats nats://", "expected nats://HOST:PORT"),
+        ("a4co up --nats nats://a:4222,b", "--nats b: expected"),
+        ("a4co up --nats-creds f", "--nats <URLS>"),
+        ("a4co up --durability safe", "--nats <URLS>"),
+        ("a4co up --nats nats://a --nats-creds f --nats-nkey g", "cannot be used with"),
+        ("a4co up --nats nats://a --nats-cert c", "--nats-key <FILE>"),
+        ("a4co up --nats nats://a --durability quick", "[possible values: fast, safe]"),
+        ("a4co up --nats nats://a --nats-prefix a.b", "--nats-prefix a.b: expected"),
+        ("a4co streams plan", "--nats is missing"),
         ("a4co dlq list --admin ftp://x", "expected an address such as http://127.0.0.1:3001"),
         ("a4co dlq replay", "<IDS>"),
         ("a4co events tail --subject a..b", "--subject"),
@@ -194,7 +222,7 @@ fn the_start_up_screen_says_what_runs_where() {
     let place = Place {
         listen: ([127, 0, 0, 1], 3000).into(),
         admin: ([127, 0, 0, 1], 3001).into(),
-        state_dir: Path::new(".a4co"),
+        state: ".a4co",
         durability: "every answer is on disk (SQLite, synchronous=FULL)",
     };
     let expected = "\

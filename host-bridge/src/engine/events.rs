@@ -81,10 +81,13 @@ impl Loaded {
             Err(rejection) => return Verdict::Reject(rejection),
         };
         let started = Instant::now();
-        let verdict = match self.call_handler(handler, params, delivery).await {
+        let timeout = self.manifest().events.as_ref().map_or(DEFAULT_TIMEOUT, |events| events.handler_timeout);
+        let invocation = Invocation::root(Arc::clone(self.id()), timeout, origin(delivery));
+        let verdict = match self.call_handler(handler, params, Arc::clone(&invocation)).await {
             Ok(results) => handler.plan.outcome(&results, delivery, self.services.clock.now()),
             Err(failure) => Verdict::Broken { reason: failure.to_string() },
         };
+        let verdict = in_outage(verdict, invocation.outage());
         self.services.observer.invocation(self.id(), Cause::Event, outcome(&verdict), started.elapsed());
         verdict
     }
@@ -93,10 +96,8 @@ impl Loaded {
         &self,
         handler: &Handler,
         params: [Val; 2],
-        delivery: &Delivery,
+        invocation: Arc<Invocation>,
     ) -> Result<[Val; 1], Failure> {
-        let timeout = self.manifest().events.as_ref().map_or(DEFAULT_TIMEOUT, |events| events.handler_timeout);
-        let invocation = Invocation::root(Arc::clone(self.id()), timeout, origin(delivery));
         let deadline = invocation.deadline() + GRACE;
         let call = async {
             let mut instance = self.event_instance(handler, invocation).await?;
@@ -127,6 +128,17 @@ impl Loaded {
         };
         self.services.observer.instance(self.id(), true);
         Ok(Instance::fresh(store, function))
+    }
+}
+
+/// A handler that could not reach what it needs has not failed, whatever it says: its attempts are not spent and its
+/// event is not dead. One that coped is done.
+fn in_outage(verdict: Verdict, outage: Option<&str>) -> Verdict {
+    match (verdict, outage) {
+        (Verdict::Retry { .. } | Verdict::Reject(_) | Verdict::Broken { .. }, Some(reason)) => {
+            Verdict::Unavailable { reason: reason.to_owned() }
+        }
+        (verdict, _) => verdict,
     }
 }
 

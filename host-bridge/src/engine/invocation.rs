@@ -1,8 +1,8 @@
 //! One invocation: how long it may take, who called whom to get here, and what it saw that is not on disk yet.
 
 use crate::durability::Watermark;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -28,6 +28,7 @@ pub struct Invocation {
     caller: Option<Arc<Invocation>>,
     depth: usize,
     watermark: Arc<AtomicU64>,
+    outage: Arc<OnceLock<String>>,
     host_calls: AtomicU64,
     logged: AtomicU64,
 }
@@ -54,6 +55,7 @@ impl Invocation {
             caller: None,
             depth: 0,
             watermark: Arc::default(),
+            outage: Arc::default(),
             host_calls: AtomicU64::new(0),
             logged: AtomicU64::new(0),
         })
@@ -77,6 +79,7 @@ impl Invocation {
             caller: Some(Arc::clone(self)),
             depth: self.depth + 1,
             watermark: Arc::clone(&self.watermark),
+            outage: Arc::clone(&self.outage),
             host_calls: AtomicU64::new(0),
             logged: AtomicU64::new(0),
         }))
@@ -121,6 +124,17 @@ impl Invocation {
     #[must_use]
     pub fn watermark(&self) -> Watermark {
         Watermark(self.watermark.load(Ordering::Relaxed))
+    }
+
+    /// Notes that a store or the bus was out of reach, or did not answer: what the guest makes of it is not its own doing.
+    pub fn met_outage(&self, what: &impl ToString) {
+        self.outage.get_or_init(|| what.to_string());
+    }
+
+    /// What was out of reach, callees included; the first of it.
+    #[must_use]
+    pub fn outage(&self) -> Option<&str> {
+        self.outage.get().map(String::as_str)
     }
 
     /// Counts a call to the host; the new count.
@@ -181,5 +195,15 @@ mod tests {
         assert_eq!(b.deadline(), a.deadline());
         b.observe(Watermark(7));
         assert_eq!(a.watermark(), Watermark(7));
+    }
+
+    #[test]
+    fn a_caller_knows_what_its_callees_could_not_reach() {
+        let a = root();
+        assert_eq!(a.outage(), None);
+        let b = a.nested("b".into(), Duration::from_secs(1)).unwrap();
+        b.met_outage(&"the store is away");
+        b.met_outage(&"the bus too");
+        assert_eq!(a.outage(), Some("the store is away"));
     }
 }

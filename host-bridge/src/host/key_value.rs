@@ -106,7 +106,8 @@ impl KeyValueView<'_> {
         key: &str,
     ) -> wasmtime::Result<Result<Option<Bytes>, KeyValueError>> {
         let name = self.name(bucket)?;
-        Ok(self.access.stores.get(&name, key).await.map(|entry| noted(self.invocation, entry).value))
+        let entry = told(self.invocation, self.access.stores.get(&name, key).await);
+        Ok(entry.map(|entry| noted(self.invocation, entry).value))
     }
 
     pub(super) async fn write(
@@ -115,7 +116,7 @@ impl KeyValueView<'_> {
         writes: Vec<(String, Option<Bytes>)>,
     ) -> wasmtime::Result<Result<(), KeyValueError>> {
         let name = self.name(bucket)?;
-        let written = self.access.stores.put_many(&name, writes).await;
+        let written = told(self.invocation, self.access.stores.put_many(&name, writes).await);
         Ok(written.map(|watermark| self.invocation.observe(watermark)))
     }
 
@@ -126,10 +127,18 @@ impl KeyValueView<'_> {
         cursor: Option<&str>,
     ) -> wasmtime::Result<Result<(Vec<String>, Option<String>), KeyValueError>> {
         let name = self.name(bucket)?;
-        let page = self.access.stores.list_keys(&name, cursor, PAGE).await;
+        let page = told(self.invocation, self.access.stores.list_keys(&name, cursor, PAGE).await);
         self.invocation.observe(self.access.durability.latest());
         Ok(page.map(|page| (page.keys, page.cursor)))
     }
+}
+
+/// Notes that a store was out of reach, or did not answer.
+fn told<T>(invocation: &Invocation, result: Result<T, KeyValueError>) -> Result<T, KeyValueError> {
+    if let Err(error @ (KeyValueError::Unavailable(_) | KeyValueError::Unknown(_))) = &result {
+        invocation.met_outage(error);
+    }
+    result
 }
 
 /// Notes what a read entry depends on.
@@ -189,7 +198,7 @@ impl atomics::Host for KeyValueView<'_> {
         delta: i64,
     ) -> wasmtime::Result<Result<i64, Error>> {
         let name = self.name(&bucket)?;
-        let sum = self.access.stores.increment(&name, &key, delta).await;
+        let sum = told(self.invocation, self.access.stores.increment(&name, &key, delta).await);
         Ok(sum
             .map(|(sum, watermark)| {
                 self.invocation.observe(watermark);
@@ -205,7 +214,8 @@ impl atomics::Host for KeyValueView<'_> {
         if failpoint::reached(Point::BeforeSwap, self.invocation.component()).await.fails() {
             return Ok(Err(unknown()));
         }
-        match self.access.stores.swap(&store, &key, seen.revision, value.into()).await {
+        let swapped = self.access.stores.swap(&store, &key, seen.revision, value.into()).await;
+        match told(self.invocation, swapped) {
             Ok(Swap::Done { watermark, .. }) => {
                 self.invocation.observe(watermark);
                 let failed = failpoint::reached(Point::AfterSwap, self.invocation.component()).await.fails();
@@ -223,7 +233,7 @@ impl atomics::Host for KeyValueView<'_> {
 impl atomics::HostCas for KeyValueView<'_> {
     async fn new(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<Resource<Cas>, Error>> {
         let store = self.name(&bucket)?;
-        match self.access.stores.get(&store, &key).await {
+        match told(self.invocation, self.access.stores.get(&store, &key).await) {
             Ok(entry) => {
                 let seen = noted(self.invocation, entry);
                 Ok(Ok(self.table.push(Cas { store, key, seen })?))
@@ -251,7 +261,7 @@ impl batch::Host for KeyValueView<'_> {
         keys: Vec<String>,
     ) -> wasmtime::Result<Result<Vec<(String, Option<Vec<u8>>)>, Error>> {
         let name = self.name(&bucket)?;
-        let entries = match self.access.stores.get_many(&name, &keys).await {
+        let entries = match told(self.invocation, self.access.stores.get_many(&name, &keys).await) {
             Ok(entries) => entries,
             Err(error) => return Ok(Err(failed(error))),
         };

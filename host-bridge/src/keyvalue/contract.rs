@@ -219,6 +219,7 @@ pub async fn keeps_stores_apart(keys: Keys) {
 #[cfg(test)]
 mod tests {
     use super::super::embedded::EmbeddedKeyValue;
+    use super::super::nats::tests::{in_nats, in_nats_asking_the_leader};
     use super::super::simulated::SimulatedKeyValue;
     use super::*;
     use crate::bus::simulated::Faults;
@@ -249,6 +250,8 @@ mod tests {
     adapter!(embedded, in_a_file);
     adapter!(embedded_without_cache, in_a_file_without_cache);
     adapter!(simulated, in_memory);
+    adapter!(nats, in_nats);
+    adapter!(nats_asking_the_leader, in_nats_asking_the_leader);
 
     fn open(cache: usize) -> (Keys, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@
 //! An absent key has revision 0, whether it was deleted or never written: revisions come from one counter for the whole
 //! file, so a key that is created again never gets a revision it had before.
 
-use super::{Entry, KeyPage, KeyValue, KeyValueError, MAX_KEY_BYTES, MAX_VALUE_BYTES, Swap};
+use super::{Entry, KeyPage, KeyValue, KeyValueError, Swap, check, sum};
 use crate::durability::{Durability as _, Watermark};
 use crate::store::{Store, readers};
 use bytes::Bytes;
@@ -77,31 +77,6 @@ impl EmbeddedKeyValue {
         let cursor = keys.last().filter(|_| more).cloned();
         Ok(KeyPage { keys, cursor })
     }
-}
-
-fn check(key: &str, value: Option<&Bytes>) -> Result<(), KeyValueError> {
-    if key.is_empty() || key.len() > MAX_KEY_BYTES {
-        return Err(KeyValueError::TooLarge(format!(
-            "a key has 1 to {MAX_KEY_BYTES} bytes, this one has {}",
-            key.len()
-        )));
-    }
-    match value {
-        Some(value) if value.len() > MAX_VALUE_BYTES => Err(KeyValueError::TooLarge(format!(
-            "a value has at most {MAX_VALUE_BYTES} bytes, the one for `{key}` has {}",
-            value.len()
-        ))),
-        _ => Ok(()),
-    }
-}
-
-fn sum(key: &str, current: Option<&[u8]>, delta: i64) -> Result<i64, KeyValueError> {
-    let text = current.map_or(Ok("0"), std::str::from_utf8).ok();
-    let number: Option<i64> = text.and_then(|text| text.parse().ok());
-    let number =
-        number.ok_or_else(|| KeyValueError::NotANumber(format!("the value of `{key}` is no decimal integer")))?;
-    let overflow = || KeyValueError::NotANumber(format!("the value of `{key}` would overflow"));
-    number.checked_add(delta).ok_or_else(overflow)
 }
 
 impl KeyValue for EmbeddedKeyValue {

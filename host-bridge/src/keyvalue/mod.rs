@@ -3,6 +3,7 @@
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod embedded;
+pub mod nats;
 #[cfg(any(test, feature = "contract"))]
 pub mod simulated;
 
@@ -114,4 +115,31 @@ pub trait KeyValue: Send + Sync + 'static {
         cursor: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<KeyPage, KeyValueError>>;
+}
+
+/// Holds key and value against the port's limits.
+fn check(key: &str, value: Option<&Bytes>) -> Result<(), KeyValueError> {
+    if key.is_empty() || key.len() > MAX_KEY_BYTES {
+        return Err(KeyValueError::TooLarge(format!(
+            "a key has 1 to {MAX_KEY_BYTES} bytes, this one has {}",
+            key.len()
+        )));
+    }
+    match value {
+        Some(value) if value.len() > MAX_VALUE_BYTES => Err(KeyValueError::TooLarge(format!(
+            "a value has at most {MAX_VALUE_BYTES} bytes, the one for `{key}` has {}",
+            value.len()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The decimal integer `current` plus `delta`; nothing counts as 0.
+fn sum(key: &str, current: Option<&[u8]>, delta: i64) -> Result<i64, KeyValueError> {
+    let text = current.map_or(Ok("0"), std::str::from_utf8).ok();
+    let number: Option<i64> = text.and_then(|text| text.parse().ok());
+    let number =
+        number.ok_or_else(|| KeyValueError::NotANumber(format!("the value of `{key}` is no decimal integer")))?;
+    let overflow = || KeyValueError::NotANumber(format!("the value of `{key}` would overflow"));
+    number.checked_add(delta).ok_or_else(overflow)
 }

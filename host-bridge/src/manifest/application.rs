@@ -1,8 +1,9 @@
 //! The application as checked: what `spin.toml` says, with every reference resolved and every limit filled in.
 
 use crate::bus::{ConsumerConfig, Start, StreamConfig};
+use crate::nats::streams::{StreamSettings, WantedStream};
 use crate::subject::SubjectPattern;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,11 +24,27 @@ pub struct Application {
     pub routes: Vec<Route>,
     /// `[application.tool.events.streams]`; no two overlap.
     pub streams: Vec<StreamConfig>,
+    /// What only a NATS server is told of each of `streams`, in the same order.
+    pub stream_settings: Vec<StreamSettings>,
     /// What is accepted and has no effect here, a line each.
     pub warnings: Vec<String>,
 }
 
 impl Application {
+    /// Its streams as a NATS server is to have them.
+    #[must_use]
+    pub fn wanted_streams(&self) -> Vec<WantedStream> {
+        let settings = self.stream_settings.iter().cloned().chain(std::iter::repeat_with(StreamSettings::default));
+        self.streams.iter().cloned().zip(settings).collect()
+    }
+
+    /// Every store label that a component may open, each once.
+    #[must_use]
+    pub fn stores(&self) -> Vec<String> {
+        let labels = self.components.iter().flat_map(|component| &component.key_value_stores);
+        labels.cloned().collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     /// The durable consumers the subscriptions need: one for each component and stream, in the manifest's order. A
     /// pattern that spans several streams is a filter of each.
     #[must_use]

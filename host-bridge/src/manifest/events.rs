@@ -4,6 +4,7 @@ use super::application::{Events, Subscription};
 use super::problem::nearest;
 use super::reader::{Fields, Node};
 use crate::bus::{Start, StreamConfig};
+use crate::nats::streams::{Discard, StreamSettings, WantedStream};
 use crate::subject::{Subject, SubjectPattern};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,10 +17,10 @@ const DEFAULT_MAX_ATTEMPTS: u32 = 8;
 const DEFAULT_HANDLER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reads `[application.tool.events.streams]`.
-pub(super) fn streams(application: &Fields<'_>) -> Vec<StreamConfig> {
+pub(super) fn streams(application: &Fields<'_>) -> Vec<WantedStream> {
     let Some(events) = application.table("tool").and_then(|tool| tool.table("events")) else { return Vec::new() };
     events.only(&["streams"]);
-    let mut streams: Vec<StreamConfig> = Vec::new();
+    let mut streams: Vec<WantedStream> = Vec::new();
     for (name, node) in events.table("streams").iter().flat_map(Fields::entries) {
         if let Some(stream) = read_stream(name, &node, &streams) {
             streams.push(stream);
@@ -28,27 +29,56 @@ pub(super) fn streams(application: &Fields<'_>) -> Vec<StreamConfig> {
     streams
 }
 
-fn read_stream(name: &str, node: &Node<'_>, others: &[StreamConfig]) -> Option<StreamConfig> {
+fn read_stream(name: &str, node: &Node<'_>, others: &[WantedStream]) -> Option<WantedStream> {
     let fields = node.table()?;
-    fields.only(&["subjects", "max_age", "max_messages"]);
+    fields.only(&["subjects", "max_age", "max_messages", "replicas", "duplicate_window", "discard"]);
     if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
         node.fault("not a stream's name", "use letters, digits, `-` and `_`: ORDERS");
     }
     let subjects = patterns(&fields.require("subjects", "subjects = [\"order.>\"]")?);
     for (place, subject) in &subjects {
-        for other in others.iter().filter(|other| other.subjects.iter().any(|theirs| theirs.overlaps(subject))) {
+        let others = others.iter().map(|(other, _)| other);
+        for other in others.filter(|other| other.subjects.iter().any(|theirs| theirs.overlaps(subject))) {
             place.value_fault(
                 format!("`{subject}` overlaps the subjects of stream {}", other.name),
                 "an event lies in one stream: let no two streams take the same subject",
             );
         }
     }
-    Some(StreamConfig {
+    let stream = StreamConfig {
         name: name.to_owned(),
         subjects: subjects.into_iter().map(|(_, subject)| subject).collect(),
         max_age: fields.get("max_age").and_then(|node| node.duration()),
         max_messages: fields.get("max_messages").and_then(|node| node.integer(1)),
-    })
+    };
+    let settings = StreamSettings {
+        replicas: fields.get("replicas").and_then(|node| read_replicas(&node)),
+        duplicate_window: fields.get("duplicate_window").and_then(|node| node.duration()),
+        discard: fields.get("discard").and_then(|node| read_discard(&node)).unwrap_or_default(),
+    };
+    Some((stream, settings))
+}
+
+fn read_replicas(node: &Node<'_>) -> Option<usize> {
+    let replicas = node.integer(1)?;
+    if ![1, 3, 5].contains(&replicas) {
+        node.value_fault(format!("{replicas} is no number of replicas"), "write 1, 3 or 5: a majority decides");
+    }
+    Some(replicas)
+}
+
+fn read_discard(node: &Node<'_>) -> Option<Discard> {
+    match node.string()? {
+        "new" => Some(Discard::New),
+        "old" => Some(Discard::Old),
+        other => {
+            node.value_fault(
+                format!("`{other}` is not what a full stream can do"),
+                "write \"new\" (refuse) or \"old\" (drop the oldest, consumed or not)",
+            );
+            None
+        }
+    }
 }
 
 /// The subject patterns of a list, each with its place.

@@ -21,6 +21,15 @@ pub fn duration(text: &str) -> Option<Duration> {
     measure(text, &TIME).map(Duration::from_millis)
 }
 
+/// A duration as [`duration`] reads it, in the largest unit that is exact.
+#[must_use]
+pub fn spelled(duration: Duration) -> String {
+    let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let unit = TIME.iter().rev().find(|(_, factor)| milliseconds >= *factor && milliseconds % factor == 0);
+    let (name, factor) = unit.copied().unwrap_or(("ms", 1));
+    format!("{}{name}", milliseconds / factor)
+}
+
 /// Reads `"512B"`, `"64KiB"`, `"1MB"`; `None` for anything else.
 pub fn size(text: &str) -> Option<u64> {
     measure(text, &SIZE)
@@ -36,6 +45,14 @@ fn measure(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_spelled_as_they_are_read() {
+        for text in ["250ms", "0ms", "90s", "15m", "36h", "7d", "1001ms"] {
+            assert_eq!(spelled(duration(text).unwrap()), text);
+        }
+        assert_eq!(spelled(Duration::from_secs(120)), "2m");
+    }
 
     #[test]
     fn units_are_read_and_nothing_else() {

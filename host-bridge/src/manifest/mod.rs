@@ -65,6 +65,7 @@ fn read(path: &Path, document: &Fields<'_>, given: &Given) -> Option<Application
     let root = path.parent().filter(|root| !root.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let details = document.require("application", "[application] with a name").and_then(|node| node.table());
     let streams = details.as_ref().map(events::streams).unwrap_or_default();
+    let (streams, stream_settings): (Vec<_>, Vec<_>) = streams.into_iter().unzip();
     let variables = Variables::read(document, given);
     let context = Context { root, variables: &variables, streams: &streams };
     let tables = document.table("component").map(|table| table.entries()).unwrap_or_default();
@@ -82,6 +83,7 @@ fn read(path: &Path, document: &Fields<'_>, given: &Given) -> Option<Application
         components,
         routes,
         streams,
+        stream_settings,
         warnings: Vec::new(),
     })
 }

@@ -2,6 +2,7 @@
 
 use super::{Application, Given, ManifestError, Problem, load, parse};
 use crate::bus::Start;
+use crate::nats::streams::{Discard, StreamSettings};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -17,6 +18,9 @@ targets = ["spin-up:3.3"]
 subjects = ["order.>"]
 max_age = "7d"
 max_messages = 1000000
+replicas = 3
+duplicate_window = "5m"
+discard = "old"
 [application.tool.events.streams.INVENTORY]
 subjects = ["inventory.>"]
 [application.tool.other]
@@ -75,6 +79,10 @@ fn a_manifest_is_read_and_resolved() {
     assert_eq!((shop.name.as_str(), shop.version.as_str()), ("shop", "1.2.3"));
     assert_eq!(shop.streams[0].max_age, Some(Duration::from_secs(7 * 86_400)));
     assert_eq!(shop.streams[0].max_messages, Some(1_000_000));
+    let [orders, inventory] = &shop.wanted_streams()[..] else { panic!("two streams") };
+    let minutes = Duration::from_secs(300);
+    let expected = StreamSettings { replicas: Some(3), duplicate_window: Some(minutes), discard: Discard::Old };
+    assert_eq!((&orders.1, &inventory.1), (&expected, &StreamSettings::default()));
     let order = &shop.components[0];
     assert_eq!(order.source, Path::new("shop/out/order.wasm"));
     assert_eq!(order.build.as_ref().unwrap().workdir, Path::new("shop/order"));
@@ -276,6 +284,18 @@ fn faults_of_the_application_are_placed_and_explained() {
             "11:11: application.tool.events.streams.T.max_age",
             "duration",
             "\"7d\"",
+        ),
+        (
+            tables(&format!("[trigger]\n{streams}subjects = [\"t.>\"]\nreplicas = 2")),
+            "11:12: application.tool.events.streams.T.replicas",
+            "2 is no number of replicas",
+            "1, 3 or 5",
+        ),
+        (
+            tables(&format!("[trigger]\n{streams}subjects = [\"t.>\"]\ndiscard = \"all\"")),
+            "11:11: application.tool.events.streams.T.discard",
+            "not what a full stream can do",
+            "\"new\"",
         ),
         (
             tables(&format!("[trigger]\n{variable}bad__name = {{ default = \"\" }}")),

@@ -51,6 +51,7 @@ pub struct Metrics {
     dead_letters: Series<3, Counter>,
     queue_depth: Series<2, Gauge>,
     queue_age: Series<2, FloatGauge>,
+    limit_share: Series<2, FloatGauge>,
     paused: Series<2, Gauge>,
     outages: Series<2, Gauge>,
     store_bytes: Series<1, Gauge>,
@@ -123,6 +124,12 @@ impl Metrics {
                 "Age of the oldest event not settled yet",
                 (consumer, FloatGauge::default),
             ),
+            limit_share: Series::new(
+                r,
+                "a4co_backlog_share_of_limit",
+                "Share of its stream's limit, in number or age, that a consumer's backlog takes; events are lost at 1",
+                (consumer, FloatGauge::default),
+            ),
             paused: Series::new(r, "a4co_consumer_paused", "1 where hand-outs are stopped", (consumer, Gauge::default)),
             outages: Series::new(r, "a4co_outage", "1 where what handlers need is away", (consumer, Gauge::default)),
             store_bytes: Series::new(r, "a4co_store_bytes", "Size on disk", (["part"], Gauge::default)),
@@ -173,6 +180,11 @@ impl Metrics {
             self.queue_age.with(labels).set(Duration::from_millis(status.oldest_pending_ms).as_secs_f64());
             self.paused.with(labels).set(i64::from(status.paused));
         }
+    }
+
+    /// A consumer's backlog takes this share of its stream's limits.
+    pub fn set_limit_share(&self, component: &str, stream: &str, share: f64) {
+        self.limit_share.with([component, stream]).set(share);
     }
 
     /// Takes over the sizes on disk, in bytes, just before a scrape.

@@ -46,7 +46,6 @@ pub fn restore(backup: &Path, directory: &Path) -> Result<(), StoreError> {
     schema::check_format(&checked, backup)?;
     schema::check_whole(&checked, backup)?;
     drop(checked);
-    std::fs::create_dir_all(directory).map_err(|source| StoreError::file(directory, source))?;
     let _lock = DirectoryLock::take(directory)?;
     let file = directory.join(DATABASE);
     if file.exists() {

@@ -12,11 +12,12 @@ pub(crate) struct DirectoryLock {
 }
 
 impl DirectoryLock {
-    /// Takes `directory/lock`.
+    /// Takes `directory/lock`; makes the directory where it is new.
     ///
     /// # Errors
     /// Where another process has it (named, where it wrote its id), or the file cannot be used.
     pub(crate) fn take(directory: &Path) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(directory).map_err(|source| StoreError::file(directory, source))?;
         let path = directory.join("lock");
         let wrap = |source| StoreError::file(&path, source);
         let mut options = OpenOptions::new();

@@ -34,6 +34,7 @@ pub(crate) use batch::{LetterChange, ReplayChange};
 pub use error::StoreError;
 pub use faults::{CommitFailed, Faults};
 pub(crate) use hash::correlation as correlation_fingerprint;
+pub(crate) use lock::DirectoryLock;
 pub use sizes::Sizes;
 
 use crate::bus::StreamConfig;
@@ -41,7 +42,6 @@ use crate::clock::Clock;
 use crate::durability::{Durability, Watermark};
 use crate::event::Event;
 use futures::future::BoxFuture;
-use lock::DirectoryLock;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use readers::Readers;
 use state::{State, Stop};
@@ -143,7 +143,6 @@ impl Store {
     /// Where another process has it, the database is damaged or of another format, or access is refused: see
     /// [`StoreError`].
     pub fn open(directory: &Path, options: StoreOptions) -> Result<Arc<Self>, StoreError> {
-        std::fs::create_dir_all(directory).map_err(|source| StoreError::file(directory, source))?;
         let lock = DirectoryLock::take(directory)?;
         let file = directory.join(DATABASE);
         let (connection, clean) = schema::open(&file)?;

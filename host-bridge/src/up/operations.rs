@@ -1,7 +1,7 @@
 //! What the admin listener asks of the running host.
 
+use super::state::Storage;
 use crate::admin::Operations;
-use crate::store::Store;
 use crate::trigger::event::PauseSwitch;
 use futures::future::{BoxFuture, FutureExt as _};
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The running host.
 pub(super) struct Running {
     ready: AtomicBool,
-    store: Arc<Store>,
+    storage: Arc<Storage>,
     switch: PauseSwitch,
     cache: PathBuf,
 }
 
 impl Running {
-    pub(super) fn new(store: Arc<Store>, switch: PauseSwitch, cache: PathBuf) -> Self {
-        Self { ready: AtomicBool::new(false), store, switch, cache }
+    pub(super) fn new(storage: Arc<Storage>, switch: PauseSwitch, cache: PathBuf) -> Self {
+        Self { ready: AtomicBool::new(false), storage, switch, cache }
     }
 
     pub(super) fn set_ready(&self, ready: bool) {
@@ -28,7 +28,14 @@ impl Running {
 
 impl Operations for Running {
     fn ready(&self) -> Result<(), String> {
-        if self.ready.load(Ordering::Acquire) { Ok(()) } else { Err("the host is starting or stopping".to_owned()) }
+        if !self.ready.load(Ordering::Acquire) {
+            return Err("the host is starting or stopping".to_owned());
+        }
+        self.storage.away().map_or(Ok(()), Err)
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.storage.warnings()
     }
 
     fn paused(&self, component: &str, stream: &str, paused: bool) {
@@ -36,22 +43,13 @@ impl Operations for Running {
     }
 
     fn sizes(&self) -> Vec<(&'static str, u64)> {
-        let sizes = self.store.sizes();
-        vec![
-            ("database", sizes.database_bytes),
-            ("wal", sizes.wal_bytes),
-            ("code_cache", folder_bytes(&self.cache)),
-            ("values_in_memory", sizes.cached_value_bytes),
-            ("events_in_memory", sizes.cached_event_bytes),
-        ]
+        let mut sizes = self.storage.sizes();
+        sizes.push(("code_cache", folder_bytes(&self.cache)));
+        sizes
     }
 
     fn backup(&self, file: PathBuf) -> BoxFuture<'_, anyhow::Result<u64>> {
-        async move {
-            self.store.backup(&file).await?;
-            Ok(std::fs::metadata(&file)?.len())
-        }
-        .boxed()
+        async move { self.storage.backup(&file).await }.boxed()
     }
 }
 

@@ -5,6 +5,7 @@ use a4co_host::clock::{Millis, SystemClock};
 use a4co_host::dispatch::Delivery;
 use a4co_host::engine::{App, LoadError, Services};
 use a4co_host::event::{Event, Headers};
+use a4co_host::keyvalue::KeyValue;
 use a4co_host::manifest::{Application, Component, Events, Limits, Route};
 use a4co_host::metrics::Metrics;
 use a4co_host::subject::{Subject, SubjectPattern};
@@ -91,11 +92,20 @@ impl Served {
     }
 
     pub async fn try_start(components: Vec<Component>, memory: Arc<Memory>) -> Result<Self, LoadError> {
+        Self::over(components, Arc::clone(&memory) as _, memory).await
+    }
+
+    /// The same with its values in another store.
+    pub async fn over(
+        components: Vec<Component>,
+        key_value: Arc<dyn KeyValue>,
+        memory: Arc<Memory>,
+    ) -> Result<Self, LoadError> {
         let cache = tempfile::tempdir().unwrap();
         let bus = Kept::new(Arc::clone(&memory));
         let metrics = Arc::new(Metrics::new());
         let services = Services {
-            key_value: Arc::clone(&memory) as _,
+            key_value,
             bus: Arc::clone(&bus) as _,
             durability: Arc::clone(&memory) as _,
             clock: Arc::new(SystemClock::default()),
@@ -109,6 +119,7 @@ impl Served {
             routes: components.iter().map(|component| route(&component.id)).collect(),
             components,
             streams: Vec::new(),
+            stream_settings: Vec::new(),
             warnings: Vec::new(),
         };
         let app = App::load(&application, services, cache.path(), |_| {}).await?;

@@ -1,4 +1,6 @@
-//! What the tests run: the host's binary, found where cargo put it, and the components, built once.
+//! What the tests run: the host's binary, found where cargo put it, the components, built once, and NATS servers.
+
+pub mod nats;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

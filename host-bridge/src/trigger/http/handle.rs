@@ -56,6 +56,11 @@ async fn routed(
     if exceeded.load(Ordering::Relaxed) {
         return Err(too_large(component));
     }
+    if let Some(reason) = invocation.outage()
+        && !copes(result.as_ref().ok())
+    {
+        return Err(out_of_reach(&invocation, reason));
+    }
     let response = result.map_err(|failure| failed(&invocation, &failure))?;
     let (component, correlation_id) = (&**invocation.component(), invocation.correlation_id());
     tracing::debug!(component, correlation_id, %method, path, status = response.status().as_u16(), "request answered");
@@ -75,6 +80,20 @@ async fn held_back(app: &App, response: Response<WasiBody>, invocation: Arc<Invo
     }
     let _never_fails = failpoint::reached(Point::BeforeResponse, invocation.component()).await;
     response.map(|body| DurableBody::new(body, invocation, Arc::clone(durability)).boxed_unsync())
+}
+
+/// Whether an answer given during an outage is one the client can go by: it is about something else, or tells to come
+/// again.
+fn copes(response: Option<&Response<WasiBody>>) -> bool {
+    response.is_some_and(|response| {
+        !response.status().is_server_error() || response.headers().contains_key(header::RETRY_AFTER)
+    })
+}
+
+fn out_of_reach(invocation: &Invocation, reason: &str) -> Problem {
+    let correlation_id = invocation.origin().correlation_id.as_deref().unwrap_or("-");
+    tracing::debug!(component = &**invocation.component(), correlation_id, "request refused: {reason}");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "what the service needs is out of reach: try again")
 }
 
 fn not_found(uri: &Uri) -> Problem {
