@@ -16,6 +16,8 @@ const CONNECTING: Duration = Duration::from_secs(5);
 const REQUEST: Duration = Duration::from_secs(3);
 /// A server that answers no ping for twice this is gone, whatever TCP says.
 const PING: Duration = Duration::from_secs(2);
+/// Publishings that the server owes an answer, at most: past it publishers wait.
+const IN_FLIGHT: usize = 1_000;
 
 /// A connection that is up, or comes up again by itself.
 #[derive(Debug, Clone)]
@@ -67,7 +69,10 @@ impl Nats {
         if let Some(what) = unfit(&info) {
             return Err(ConnectError::Unfit { name: info.server_name, servers, what });
         }
-        let jetstream = jetstream::context::ContextBuilder::new().timeout(REQUEST).build(client.clone());
+        let jetstream = jetstream::context::ContextBuilder::new()
+            .timeout(REQUEST)
+            .max_ack_inflight(IN_FLIGHT)
+            .build(client.clone());
         Ok(Self { client, jetstream, preset: settings.preset })
     }
 
@@ -98,7 +103,10 @@ impl Nats {
 
 async fn options(settings: &NatsSettings) -> anyhow::Result<ConnectOptions> {
     let mut options = match &settings.authentication {
-        Authentication::None => ConnectOptions::new(),
+        Authentication::None => match user(&settings.servers) {
+            Some((user, password)) => ConnectOptions::with_user_and_password(user, password),
+            None => ConnectOptions::new(),
+        },
         Authentication::Credentials(file) => ConnectOptions::with_credentials(&read(file).await?)
             .with_context(|| format!("{} is no credentials file", file.display()))?,
         Authentication::Nkey(file) => ConnectOptions::with_nkey(read(file).await?.trim().to_owned()),
@@ -116,6 +124,15 @@ async fn options(settings: &NatsSettings) -> anyhow::Result<ConnectOptions> {
         .request_timeout(Some(REQUEST))
         .ping_interval(PING)
         .reconnect_delay_callback(reconnect_delay))
+}
+
+/// Who the servers' URLs say we are: the client reads nothing but the address of them.
+fn user(servers: &[String]) -> Option<(String, String)> {
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    servers.iter().find_map(|server| {
+        let url = url::Url::parse(server).ok().filter(|url| !url.username().is_empty())?;
+        Some((decoded(url.username()), decoded(url.password().unwrap_or_default())))
+    })
 }
 
 /// Short at first: a server that restarts is back within a second.
