@@ -1,12 +1,13 @@
 //! The event bus port: streams of events, durable consumers over them, timers and dead letters.
 //!
-//! Adapters: `embedded` (one SQLite file). What a consumer hands out next is not decided here but by
+//! Adapters: `embedded` (one SQLite file), `nats` (JetStream, shared by many processes). What a consumer hands out next is not decided here but by
 //! [`crate::delivery`], which drives any adapter.
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod embedded;
 mod letter_id;
+pub mod nats;
 #[cfg(any(test, feature = "contract"))]
 pub mod simulated;
 
