@@ -1,7 +1,7 @@
 //! The event bus port: streams of events, durable consumers over them, timers and dead letters.
 //!
-//! Adapters: `embedded` (one SQLite file), `nats` (JetStream, shared by many processes). What a consumer hands out next is not decided here but by
-//! [`crate::delivery`], which drives any adapter.
+//! Adapters: `embedded` (one SQLite file), `nats` (JetStream, shared by many processes). What a consumer hands out next is
+//! not decided here but by [`crate::delivery`], which drives any adapter.
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;

@@ -34,6 +34,9 @@ impl Bell {
     }
 }
 
+/// Which of the bells.
+type Which = fn(&Bells) -> &Bell;
+
 /// Somebody who listens.
 #[derive(Debug)]
 pub(super) struct Ear(watch::Receiver<u64>);
@@ -49,7 +52,7 @@ impl Ear {
 
 /// Rings the bells of `core` for what is told on the server.
 pub(super) async fn listen(core: &Arc<Core>) -> Result<(), BusError> {
-    let heard: [(String, fn(&Bells) -> &Bell); 3] = [
+    let heard: [(String, Which); 3] = [
         (core.names.freed(), |bells| &bells.freed),
         (core.names.control_changes(), |bells| &bells.control),
         (core.names.all_replays(), |bells| &bells.replays),

@@ -1,17 +1,17 @@
 //! An open consumer: hands out what is unsettled, then what is new; settles by publishing first and writing its position
 //! last.
 
+use super::careful::Careful;
 use super::core::Core;
 use super::filters::on_server;
 use super::holding::Holding;
 use super::reader::{Read, Reader, Reading};
-use super::{BusError, bells, careful, headers, replays};
+use super::{BusError, bells, headers, nodes, replays};
 use crate::bus::{Consumer, ConsumerConfig, Leave, Message, Settlement};
 use crate::clock::Millis;
 use crate::dispatch::Effect;
 use crate::durability::Watermark;
 use crate::event::Event;
-use careful::Careful;
 use futures::future::{BoxFuture, FutureExt as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -282,11 +282,14 @@ impl Drop for NatsConsumer {
     /// Lets go of the consumer in the background, and tells the others.
     fn drop(&mut self) {
         self.holding.close();
+        // Whoever waits for it again says so.
+        self.core.nodes.renounce(&self.name);
         let (core, holding) = (self.core.clone(), self.holding.clone());
         // Outside a runtime the process ends: the lease runs out by itself.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             holding.ended().await;
+            nodes::say(&core, false).await;
             let _unheard = core.nats.client().publish(core.names.freed(), bytes::Bytes::new()).await;
         });
     }

@@ -109,6 +109,12 @@ impl Core {
         sighting
     }
 
+    /// A position could not be seen: what was known of it says nothing any more about whether its holder lives. An outage
+    /// of the server is none of the holder's.
+    pub(super) fn lose_sight(&self, key: &str) {
+        self.sightings.lock().remove(key);
+    }
+
     /// Notes streams that were deleted and created anew, so that what is published to them is told the right source.
     async fn watch_streams(self: Arc<Self>) {
         loop {

@@ -56,6 +56,11 @@ impl Nodes {
         self.wanted.lock().insert(consumer.to_owned());
     }
 
+    /// This process would not hold the consumer any more.
+    pub(super) fn renounce(&self, consumer: &str) {
+        self.wanted.lock().remove(consumer);
+    }
+
     /// Whether this process should hold the consumer: of all that live and want it, it is the one that is dealt it.
     pub(super) fn is_preferred(&self, consumer: &str) -> bool {
         let mine = share(&self.me, consumer);
@@ -122,7 +127,8 @@ pub(super) async fn live(core: &Arc<Core>) -> Result<(), BusError> {
     Ok(())
 }
 
-async fn say(core: &Core, bye: bool) {
+/// Tells the others that this process lives and what it would hold, or that it stops.
+pub(super) async fn say(core: &Core, bye: bool) {
     if let Ok(word) = serde_json::to_vec(&core.nodes.word(bye)) {
         // Where it is not heard, the silence says the same.
         let _said = core.nats.client().publish(core.names.beats(), word.into()).await;

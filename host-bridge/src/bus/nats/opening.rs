@@ -20,6 +20,8 @@ use tokio::time::Instant;
 const LETTING_GO: Duration = Duration::from_secs(5);
 /// How often a process that waits looks by itself.
 const LOOK: Duration = Duration::from_millis(500);
+/// A look that took longer says nothing about how long the position was not written before.
+const SLOW: Duration = Duration::from_millis(500);
 /// Conflicts in a row until the consumer counts as held: somebody else is writing.
 const CONFLICTS: usize = 5;
 
@@ -58,10 +60,7 @@ impl Core {
     pub(super) async fn wait_for_lease(&self, name: &str, key: &str) {
         let mut freed = self.bells.freed.hear();
         loop {
-            if self.nats.is_up()
-                && let Ok(cell) = self.buckets.positions.read::<Record>(key).await
-                && self.may_take(name, key, &cell)
-            {
+            if self.see(key).await.is_ok_and(|cell| self.may_take(name, key, &cell)) {
                 return;
             }
             tokio::select! {
@@ -69,6 +68,16 @@ impl Core {
                 () = tokio::time::sleep(LOOK) => {}
             }
         }
+    }
+
+    /// Looks at a position. A server that is away or slow keeps its holder from writing too.
+    async fn see(&self, key: &str) -> Result<Cell<Record>, BusError> {
+        let began = Instant::now();
+        let seen = self.buckets.positions.read(key).await;
+        if seen.is_err() || began.elapsed() >= SLOW {
+            self.lose_sight(key);
+        }
+        seen
     }
 
     fn may_take(&self, name: &str, key: &str, cell: &Cell<Record>) -> bool {
@@ -98,7 +107,7 @@ impl Core {
     ) -> Result<Taken, BusError> {
         let bucket = &self.buckets.positions;
         for _ in 0..CONFLICTS {
-            let cell = bucket.read::<Record>(key).await?;
+            let cell = self.see(key).await?;
             if !self.may_take(name, key, &cell) {
                 return Err(BusError::Held(name.to_owned()));
             }

@@ -63,6 +63,47 @@ async fn while_the_server_is_away_it_says_so_at_once_and_then_goes_on() {
     assert_eq!(stored(&bus, "STOCK").await, 1);
 }
 
+/// Every request is answered late or never, and carried out late: each outcome is unknown for a while.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stops_for_longer_than_any_timeout_loses_and_doubles_nothing() {
+    let server = NatsServer::start();
+    let clock = Arc::new(clock());
+    let (bus, other) = (open(&server.url(), "one", clock.clone()).await, open(&server.url(), "two", clock).await);
+    let consumer = bus.consume(orders()).await.unwrap();
+    let waiting = tokio::spawn(async move { wait_and_open(&other, &orders()).await.source() });
+    let mut unknown = 0;
+    for round in 0..2 {
+        let ids: Vec<_> = (0..8).map(|number| format!("e{round}-{number}")).collect();
+        publish(&bus, &ids.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let messages = take(&consumer, 8).await;
+        server.pause();
+        let settling = messages.iter().map(|message| {
+            let effect = format!("effect of {}", message.event.id().unwrap());
+            let consumer = &consumer;
+            async move {
+                let mut unknown = 0;
+                // As the trigger does: again until it is taken.
+                while settle(consumer, message, &[("stock.low", &effect)]).await.is_err() {
+                    unknown += 1;
+                }
+                unknown
+            }
+        });
+        let resumed = async {
+            tokio::time::sleep(Duration::from_millis(4_500)).await;
+            server.resume();
+        };
+        let (outcomes, ()) = tokio::join!(futures::future::join_all(settling), resumed);
+        unknown += outcomes.into_iter().sum::<usize>();
+    }
+    assert!(unknown > 0, "no outcome was unknown");
+    assert_eq!(stored(&bus, "STOCK").await, 16, "each effect once");
+    let position = bus.core.position("one", "ORDERS").await.unwrap();
+    assert_eq!((position.settled_to(), position.outstanding.len()), (16, 0));
+    assert!(!waiting.is_finished(), "a holder that lives is not replaced because the server was slow");
+    waiting.abort();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_consumer_deleted_on_the_server_is_made_anew() {
     let bus = open(&account(), "one", Arc::new(clock())).await;
