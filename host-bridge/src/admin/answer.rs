@@ -26,10 +26,11 @@ impl From<BusError> for Refusal {
     fn from(error: BusError) -> Self {
         let status = match error {
             BusError::NoStream(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            BusError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             BusError::StreamFull(_) => StatusCode::INSUFFICIENT_STORAGE,
             BusError::NotFound(_) => StatusCode::NOT_FOUND,
             BusError::Held(_) => StatusCode::CONFLICT,
-            BusError::Unknown(_) | BusError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            BusError::Lost(_) | BusError::Unknown(_) | BusError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, error.to_string())
     }

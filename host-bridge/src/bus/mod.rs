@@ -1,11 +1,13 @@
 //! The event bus port: streams of events, durable consumers over them, timers and dead letters.
 //!
-//! Adapters: `embedded` (one SQLite file). What a consumer hands out next is not decided here but by
-//! [`crate::delivery`], which drives any adapter.
+//! Adapters: `embedded` (one SQLite file), `nats` (JetStream, shared by many processes). What a consumer hands out next is
+//! not decided here but by [`crate::delivery`], which drives any adapter.
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod embedded;
+mod letter_id;
+pub mod nats;
 #[cfg(any(test, feature = "contract"))]
 pub mod simulated;
 
@@ -177,6 +179,13 @@ pub enum BusError {
     /// Someone else holds the consumer. The caller must not try again before that holder has let go.
     #[error("the consumer {0} is held by another holder already")]
     Held(String),
+    /// The consumer went to another holder, or its stream is gone: this handle does nothing more. The caller drops it and
+    /// opens the consumer anew.
+    #[error("the consumer is lost: {0}")]
+    Lost(String),
+    /// The event is larger than the bus takes. The caller must not try again.
+    #[error("the event is larger than the bus takes: {0}")]
+    TooLarge(String),
     /// The outcome is unknown: publish again with the same id.
     #[error("the bus did not answer in time: {0}")]
     Unknown(String),
@@ -184,6 +193,18 @@ pub enum BusError {
     #[error("the bus is out of reach: {0}")]
     Unavailable(String),
 }
+
+/// Why a holder is to give a consumer up though nobody stopped it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// Another process is to have it: hand out nothing more, let what is in flight settle, then drop the consumer.
+    Orderly,
+    /// It is lost: whatever is in flight cannot be settled any more.
+    AtOnce,
+}
+
+/// How long a caller waits before it asks again for a consumer that is held, where the bus cannot tell when to.
+const HELD_WAIT: Duration = Duration::from_millis(500);
 
 /// When a timer may fire: downtime must not look like silence, so a deadline that fell due while nobody listened waits
 /// until what arrived meanwhile has been handled.
@@ -217,6 +238,12 @@ pub trait EventBus: Send + Sync + 'static {
 
     /// Opens a durable consumer, creating it where it is new. One holder at a time.
     fn consume(&self, config: ConsumerConfig) -> BoxFuture<'_, Result<Arc<dyn Consumer>, BusError>>;
+
+    /// Returns when a consumer that was [`BusError::Held`] may be free. Until then it costs little to wait; whether it is
+    /// free tells [`EventBus::consume`].
+    fn freed<'a>(&'a self, _config: &'a ConsumerConfig) -> BoxFuture<'a, ()> {
+        Box::pin(tokio::time::sleep(HELD_WAIT))
+    }
 
     /// Publishes, in order of their due time, the timers that are due at `now` under `rule` (see
     /// [`TimerRule::due`]); returns when the next one is due under the same rule, `None` where no timer is set. Only the
@@ -263,6 +290,11 @@ pub trait Consumer: Send + Sync + 'static {
     /// The highest sequence of an event (replays apart) that this consumer still had to settle when it was opened; 0
     /// where there was none. Once it and all before it are settled, the backlog is drained.
     fn backlog_end(&self) -> u64;
+
+    /// Returns when the holder is to give the consumer up. A bus of one process never asks for it.
+    fn leave(&self) -> BoxFuture<'static, Leave> {
+        Box::pin(std::future::pending())
+    }
 
     /// The next messages in order, replays among them, each once in the life of this handle; at least one, at most
     /// `max`. Waits where there is none, or where the consumer is paused.

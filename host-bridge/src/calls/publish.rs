@@ -148,8 +148,11 @@ fn event_headers(headers: &HeaderMap) -> Result<Headers, Box<Problem>> {
 fn refused(error: &BusError) -> Problem {
     let status = match error {
         BusError::NoStream(_) | BusError::NotFound(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        BusError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         BusError::StreamFull(_) => StatusCode::INSUFFICIENT_STORAGE,
-        BusError::Held(_) | BusError::Unknown(_) | BusError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        BusError::Held(_) | BusError::Lost(_) | BusError::Unknown(_) | BusError::Unavailable(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     };
     Problem::new(status, error.to_string())
 }

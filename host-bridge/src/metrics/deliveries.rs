@@ -24,7 +24,7 @@ impl DeliveryObserver for Metrics {
             }
             Happening::Dead { about, cause } => self.dead(about, &cause.kind),
             Happening::OutageBegan { source, .. } => self.outage(source, 1),
-            Happening::OutageEnded { source, .. } => self.outage(source, 0),
+            Happening::OutageEnded { source, .. } | Happening::Left { source, .. } => self.outage(source, 0),
             _ => {}
         }
     }

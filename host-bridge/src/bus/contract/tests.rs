@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::bus::embedded::EmbeddedBus;
+use crate::bus::nats::NatsBus;
+use crate::bus::nats::tests::stage;
 use crate::bus::simulated::{Faults, SimulatedBus};
 use crate::store::{Store, StoreOptions};
 
@@ -39,6 +41,12 @@ mod embedded_without_cache {
     everywhere!(in_a_file_without_cache);
 }
 
+/// A real server: what holds in one process holds where many share it.
+mod nats {
+    everywhere!(on_a_server);
+    suite!(on_a_server: a_consumer_has_one_holder, a_later_filter_gets_old_events_beside, a_timer_without_a_stream_undoes_all, settling_is_all_or_nothing);
+}
+
 mod simulated {
     everywhere!(in_memory);
 }
@@ -49,6 +57,13 @@ fn in_a_file() -> Embedded {
 
 fn in_a_file_without_cache() -> Embedded {
     Embedded::with_cache(0)
+}
+
+fn on_a_server() -> OnServer {
+    let (url, clock) = (stage::account(), ManualClock::at(at(0)));
+    let opened = stage::open(&url, "one", Arc::new(clock.clone()));
+    let bus = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(opened));
+    OnServer { url, clock, bus }
 }
 
 fn in_memory() -> Simulated {
@@ -112,5 +127,28 @@ impl Bench for Simulated {
         self.bus.flush();
         self.bus.crash();
         Box::pin(std::future::ready(()))
+    }
+}
+
+struct OnServer {
+    url: String,
+    clock: ManualClock,
+    bus: NatsBus,
+}
+
+impl Bench for OnServer {
+    fn bus(&self) -> Arc<dyn EventBus> {
+        Arc::new(self.bus.clone())
+    }
+
+    fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
+    fn restart(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            self.bus.close().await;
+            self.bus = stage::open(&self.url, "one", Arc::new(self.clock.clone())).await;
+        })
     }
 }

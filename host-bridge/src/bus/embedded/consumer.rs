@@ -1,7 +1,7 @@
 //! An open consumer: reads ahead where it lags, and settles a message with all its effects in one step.
 
-use super::letters::letter_id;
 use super::{PAGE, away, both, wake};
+use crate::bus::letter_id::letter_id;
 use crate::bus::{BusError, Consumer, ConsumerConfig, DeadLetter, DeadLetterCause, Message, Settlement};
 use crate::clock::Millis;
 use crate::dispatch::Effect;

@@ -8,15 +8,8 @@ use crate::store::{LetterChange, readers};
 use rusqlite::OptionalExtension as _;
 use rusqlite::types::Type;
 
-/// The namespace of dead letters' ids.
-const NAMESPACE: uuid::Uuid = uuid::uuid!("0e7a3c55-63a4-5f7e-9d0b-6a4c6f3c1d21");
 const COLUMNS: &str = "subject, aggregate_version, traceparent, body, id, component, stream, sequence, replay, \
                        died_at, cause";
-
-/// The id of a dead letter: the same message failing again is the same letter.
-pub(super) fn letter_id(source: &str, sequence: u64, replay: u32) -> String {
-    uuid::Uuid::new_v5(&NAMESPACE, format!("{source}/{sequence}/{replay}").as_bytes()).to_string()
-}
 
 impl EmbeddedBus {
     pub(super) async fn letters(&self, limit: usize, before: Option<String>) -> Result<Vec<DeadLetter>, BusError> {

@@ -1,11 +1,12 @@
 //! Drives the machine of one source: tells it what happened, does what it asks, sleeps until something happens.
 
+use super::behind::Behind;
 use super::budget::Budget;
 use super::invocation::{Answer, Invocation};
 use super::observer::Happening;
 use super::settling::{self, Carried};
 use super::source::Source;
-use crate::bus::{BusError, Message, Settlement};
+use crate::bus::{BusError, Leave, Message, Settlement};
 use crate::clock::Millis;
 use crate::delivery::{Machine, Output, Policy};
 use crate::dispatch::{Delivery, Verdict};
@@ -30,6 +31,18 @@ pub struct Control {
     pub stop_within: Option<Duration>,
 }
 
+/// How a driver ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to stop.
+    Stopped,
+    /// The consumer is another process's now, or is to be.
+    Left,
+}
+
+/// How long what is in flight may take where another process is to have the consumer.
+const HANDING_OVER: Duration = Duration::from_secs(5);
+
 type Fetched = Result<Vec<Message>, BusError>;
 
 /// See the module.
@@ -38,7 +51,9 @@ pub struct Driver {
     machine: Machine,
     budget: Budget,
     control: watch::Receiver<Control>,
-    behind: watch::Sender<usize>,
+    behind: Behind,
+    leave: Option<BoxFuture<'static, Leave>>,
+    lost: bool,
     answers: (mpsc::UnboundedSender<Answer>, mpsc::UnboundedReceiver<Answer>),
     answered: Vec<Answer>,
     running: Vec<Option<JoinHandle<()>>>,
@@ -54,13 +69,10 @@ pub struct Driver {
 
 impl Driver {
     /// A driver of `source`, which tells in the second part of `told` when it has caught up.
-    pub fn new(
-        source: Arc<Source>,
-        policy: Policy,
-        budget: Budget,
-        told: (watch::Receiver<Control>, watch::Sender<usize>),
-    ) -> Self {
+    pub fn new(source: Arc<Source>, policy: Policy, budget: Budget, told: (watch::Receiver<Control>, Behind)) -> Self {
         Self {
+            leave: Some(source.consumer.leave()),
+            lost: false,
             source,
             machine: Machine::new(policy),
             budget,
@@ -80,8 +92,13 @@ impl Driver {
         }
     }
 
-    /// Runs until it is told to stop; returns the source's name.
-    pub async fn run(mut self) -> String {
+    /// Runs until it is told to stop, or until the consumer is to be given up.
+    pub async fn run(mut self) -> Ended {
+        // What it was told before it began holds too.
+        let told = *self.control.borrow();
+        if told.paused || told.stop_within.is_some() {
+            self.controlled(false);
+        }
         loop {
             let now = self.source.parts.clock.now();
             self.machine.tick(now);
@@ -90,13 +107,26 @@ impl Driver {
             self.fetch();
             let idle = self.machine.in_flight() == 0 && self.carrying.is_empty();
             let late = self.stop_at.is_some_and(|at| Instant::now() >= at);
-            if late || (self.stop_at.is_some() && idle) {
+            if self.lost || late || (self.stop_at.is_some() && idle) {
                 break;
             }
             self.wait(now).await;
         }
-        self.release().await;
-        self.source.name().to_owned()
+        let stopped = self.control.borrow().stop_within.is_some() || self.control.has_changed().is_err();
+        if self.lost {
+            self.abort()
+        } else {
+            self.release().await
+        };
+        // The component's other consumers go on: what this one took of the concurrency is theirs again.
+        let held = self.machine.in_flight() + self.machine.take_freed() + std::mem::take(&mut self.spare_permits);
+        self.budget.give_back(held);
+        if stopped {
+            return Ended::Stopped;
+        }
+        self.source.tell(&Happening::Left { source: self.source.name(), lost: self.lost });
+        self.behind.left();
+        Ended::Left
     }
 
     /// Does what the machine asks for. What the bus takes at once, as the embedded one does, takes no detour.
@@ -115,7 +145,7 @@ impl Driver {
         }
     }
 
-    fn begin(&self, output: Output, now: Millis) -> Option<BoxFuture<'static, Carried>> {
+    fn begin(&mut self, output: Output, now: Millis) -> Option<BoxFuture<'static, Carried>> {
         let source = &self.source;
         match output {
             Output::Settle { slot, settlement } => {
@@ -139,7 +169,7 @@ impl Driver {
             }
             Output::CaughtUp => {
                 source.tell(&Happening::CaughtUp { source: source.name() });
-                self.behind.send_modify(|behind| *behind = behind.saturating_sub(1));
+                self.behind.caught_up();
             }
         }
         None
@@ -150,6 +180,7 @@ impl Driver {
             Carried::Settled(slot) => self.machine.settled(slot, now),
             Carried::Noted(slot) => self.machine.noted(slot, now),
             Carried::Unpublishable(slot, reason) => self.machine.unpublishable(slot, reason),
+            Carried::Lost => self.lost = true,
         }
     }
 
@@ -229,6 +260,7 @@ impl Driver {
                     self.machine.arrived(message, self.source.keys.of(&event).as_deref(), now);
                 }
             }
+            Err(BusError::Lost(_)) => self.lost = true,
             Err(error) => {
                 self.fetch_wait = settling::next_wait(self.fetch_wait);
                 let (source, wait) = (self.source.name(), self.fetch_wait);
@@ -259,6 +291,7 @@ impl Driver {
             fetched = taken(&mut self.fetching) => self.fetched(fetched, now),
             Some(carried) = self.carrying.next(), if !self.carrying.is_empty() => self.carried(carried, now),
             _ = self.answers.1.recv_many(&mut self.answered, ANSWERS_AT_ONCE) => self.take_answers(now),
+            leave = taken(&mut self.leave) => self.leaves(leave),
             () = taken(&mut self.permit) => self.spare_permits += 1,
             solo = taken(&mut self.solo_asked) => {
                 self.machine.grant_solo();
@@ -273,10 +306,22 @@ impl Driver {
     fn controlled(&mut self, abandoned: bool) {
         let control = *self.control.borrow_and_update();
         let stop_within = if abandoned { Some(Duration::ZERO) } else { control.stop_within };
-        self.machine.pause(control.paused || stop_within.is_some());
+        self.machine.pause(control.paused || stop_within.is_some() || self.stop_at.is_some());
         if let Some(within) = stop_within {
             self.stop_at = Some(Instant::now() + within);
             self.fetching = None;
+        }
+    }
+
+    /// The consumer is to be given up: hand nothing more out, and let what is in flight end where it can.
+    fn leaves(&mut self, leave: Leave) {
+        match leave {
+            Leave::AtOnce => self.lost = true,
+            Leave::Orderly => {
+                self.machine.pause(true);
+                self.stop_at.get_or_insert_with(|| Instant::now() + HANDING_OVER);
+                self.fetching = None;
+            }
         }
     }
 

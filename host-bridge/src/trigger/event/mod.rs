@@ -1,6 +1,7 @@
 //! The event trigger: one task a consumer drives a [`crate::delivery::Machine`] with the bus on one side and the
-//! components on the other.
+//! components on the other. Where processes share a bus, the task waits while another one holds its consumer.
 
+mod behind;
 mod budget;
 mod driver;
 mod invocation;
@@ -8,6 +9,7 @@ mod observer;
 mod settling;
 mod source;
 mod subscriber;
+mod supervisor;
 #[cfg(test)]
 mod tests;
 
@@ -17,12 +19,13 @@ pub use subscriber::{KeyRules, Subscriber, SubscriberError};
 use crate::bus::{BusError, EventBus};
 use crate::clock::Clock;
 use crate::dispatch::Dispatch;
+use behind::Behind;
 use budget::Budget;
-use driver::{Control, Driver};
-use source::Source;
+use driver::Control;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use supervisor::Supervisor;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -53,28 +56,41 @@ pub struct EventTrigger {
 }
 
 impl EventTrigger {
-    /// Opens every consumer of `subscribers`, then starts to deliver.
+    /// Opens every consumer of `subscribers` that is free, then starts to deliver; those that another process holds are
+    /// opened once it lets go of them.
     ///
     /// # Errors
-    /// Where the bus refuses a consumer; then nothing was delivered.
+    /// Where the bus refuses a consumer for any other reason; then nothing was delivered.
     pub async fn start(parts: Parts, subscribers: Vec<Subscriber>) -> Result<Self, BusError> {
         let solo = Arc::new(Semaphore::new(1));
         let (behind, behind_seen) = watch::channel(0);
-        let mut opened = Vec::new();
-        for subscriber in &subscribers {
+        let mut controls = BTreeMap::new();
+        let mut supervisors = Vec::new();
+        for subscriber in subscribers.into_iter().map(Arc::new) {
             let budget = Budget::new(subscriber.concurrency, solo.clone());
             for (config, keys) in &subscriber.consumers {
-                let consumer = parts.bus.consume(config.clone()).await?;
-                let source = Source::new(subscriber, keys.clone(), consumer, parts.clone());
-                opened.push((config, subscriber.policy(source.consumer.backlog_end()), source, budget.clone()));
+                let open = match parts.bus.consume(config.clone()).await {
+                    Ok(consumer) => Some((consumer, Behind::new(behind.clone()))),
+                    Err(BusError::Held(_)) => None,
+                    Err(error) => return Err(error),
+                };
+                let (control, controlled) = watch::channel(Control::default());
+                controls.insert((config.component.clone(), config.stream.clone()), control);
+                let supervisor = Supervisor {
+                    subscriber: subscriber.clone(),
+                    config: config.clone(),
+                    keys: keys.clone(),
+                    parts: parts.clone(),
+                    budget: budget.clone(),
+                    control: controlled,
+                    behind: behind.clone(),
+                };
+                supervisors.push((supervisor, open));
             }
         }
-        behind.send_replace(opened.len());
-        let (mut controls, mut drivers) = (BTreeMap::new(), JoinSet::new());
-        for (config, policy, source, budget) in opened {
-            let (control, controlled) = watch::channel(Control::default());
-            controls.insert((config.component.clone(), config.stream.clone()), control);
-            drivers.spawn(Driver::new(source, policy, budget, (controlled, behind.clone())).run());
+        let mut drivers = JoinSet::new();
+        for (supervisor, open) in supervisors {
+            drivers.spawn(supervisor.run(open));
         }
         Ok(Self { controls: Arc::new(controls), drivers, behind: behind_seen })
     }

@@ -69,6 +69,13 @@ pub enum Happening<'a> {
         /// After this.
         wait: Duration,
     },
+    /// The consumer is another process's now, or is to be, or its stream is gone.
+    Left {
+        /// The consumer.
+        source: &'a str,
+        /// What was in flight is not settled here.
+        lost: bool,
+    },
     /// What the handlers of this source need is away.
     OutageBegan {
         /// The consumer.
@@ -170,6 +177,10 @@ fn on_source(happening: &Happening<'_>) {
         Happening::OutageEnded { source, lasted } => {
             tracing::warn!(source, lasted_ms = lasted.as_millis(), "deliveries go on");
         }
+        Happening::Left { source, lost: true } => {
+            tracing::warn!(source, "the consumer is lost; it is opened again once it is free");
+        }
+        Happening::Left { source, .. } => tracing::info!(source, "another process is to have the consumer"),
         Happening::CaughtUp { source } => tracing::debug!(source, "backlog drained"),
         _ => {}
     }

@@ -1,4 +1,4 @@
-//! Settling and noting, tried again until the bus has taken it: none of this spends an attempt.
+//! Settling and noting, tried again until the bus has taken it or the consumer is lost: none of this spends an attempt.
 
 use super::observer::Happening;
 use super::source::Source;
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Wait after the bus did not answer the first time.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// Longest wait until it is asked again.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// What the bus has taken, or never will.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub enum Carried {
     Unpublishable(Slot, String),
     /// The answer is noted.
     Noted(Slot),
+    /// The consumer is lost: whoever has it now hands the event out again.
+    Lost,
 }
 
 /// Settles `message`.
@@ -33,8 +35,12 @@ pub async fn settle(source: Arc<Source>, slot: Slot, message: Message, settlemen
             Ok(_) => return Carried::Settled(slot),
             Err(error) => error,
         };
-        if let (BusError::NoStream(_), Settlement::Done(_)) = (&error, &settlement) {
-            return Carried::Unpublishable(slot, error.to_string());
+        match (&error, &settlement) {
+            (BusError::Lost(_), _) => return Carried::Lost,
+            (BusError::NoStream(_) | BusError::TooLarge(_), Settlement::Done(_)) => {
+                return Carried::Unpublishable(slot, error.to_string());
+            }
+            _ => {}
         }
         pause(&source, &message, &error, &mut wait).await;
     }
@@ -56,6 +62,9 @@ async fn settle_once(source: &Source, message: &Message, settlement: Settlement)
 pub async fn note(source: Arc<Source>, slot: Slot, message: Message, (at, failed): (Millis, bool)) -> Carried {
     let mut wait = FIRST_WAIT;
     while let Err(error) = source.consumer.retry_at(&message, at, failed).await {
+        if matches!(error, BusError::Lost(_)) {
+            return Carried::Lost;
+        }
         pause(&source, &message, &error, &mut wait).await;
     }
     Carried::Noted(slot)

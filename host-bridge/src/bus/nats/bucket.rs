@@ -1,0 +1,82 @@
+//! A bucket of JSON values, each written by compare-and-swap on its revision and read from the leader.
+
+use super::BusError;
+use async_nats::jetstream::kv::{Operation, Store, UpdateErrorKind};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A bucket.
+#[derive(Debug, Clone)]
+pub(super) struct Bucket {
+    store: Store,
+}
+
+/// A value as it was read.
+#[derive(Debug, Clone)]
+pub(super) struct Cell<T> {
+    /// `None` where there is none, or none any more.
+    pub value: Option<T>,
+    /// What a write must expect; 0 where there never was one.
+    pub revision: u64,
+}
+
+/// Why a value was not written.
+#[derive(Debug)]
+pub(super) enum WriteError {
+    /// Another revision is there: nothing was written.
+    Conflict,
+    /// It may have been written or not.
+    Unknown(String),
+}
+
+impl Bucket {
+    pub(super) fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// The name of the stream behind it.
+    pub(super) fn stream(&self) -> &str {
+        &self.store.stream_name
+    }
+
+    /// Reads a value.
+    pub(super) async fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Cell<T>, BusError> {
+        let entry = self.store.entry(key).await;
+        let entry = entry.map_err(|error| BusError::Unavailable(format!("{key} of {}: {error}", self.store.name)))?;
+        let Some(entry) = entry else { return Ok(Cell { value: None, revision: 0 }) };
+        let value = match entry.operation {
+            Operation::Put => Some(parse(key, &entry.value)?),
+            Operation::Delete | Operation::Purge => None,
+        };
+        Ok(Cell { value, revision: entry.revision })
+    }
+
+    /// Writes a value where the last revision is `revision`; returns the new one.
+    pub(super) async fn write<T: Serialize>(&self, key: &str, value: &T, revision: u64) -> Result<u64, WriteError> {
+        let bytes = serde_json::to_vec(value).map_err(|error| WriteError::Unknown(error.to_string()))?;
+        self.store.update(key, bytes.into(), revision).await.map_err(|error| match error.kind() {
+            UpdateErrorKind::WrongLastRevision => WriteError::Conflict,
+            _ => WriteError::Unknown(error.to_string()),
+        })
+    }
+
+    /// Writes a value, whatever is there.
+    pub(super) async fn put<T: Serialize>(&self, key: &str, value: &T) -> Result<u64, BusError> {
+        let bytes = serde_json::to_vec(value).map_err(|error| BusError::Unknown(error.to_string()))?;
+        let put = self.store.put(key, bytes.into()).await;
+        put.map_err(|error| BusError::Unknown(format!("{key} of {}: {error}", self.store.name)))
+    }
+
+    /// Removes the value that has that revision; whatever was written after it stays. No mark is left in its place: marks
+    /// would only pile up.
+    pub(super) async fn remove(&self, revision: u64) -> Result<(), WriteError> {
+        let removed = self.store.stream.delete_message(revision).await;
+        removed.map(|_| ()).map_err(|error| WriteError::Unknown(error.to_string()))
+    }
+}
+
+/// A value from its bytes.
+pub(super) fn parse<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, BusError> {
+    let parsed = serde_json::from_slice(bytes);
+    parsed.map_err(|error| BusError::Unavailable(format!("{key} holds what this version does not know: {error}")))
+}

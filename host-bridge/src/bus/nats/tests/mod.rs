@@ -1,0 +1,7 @@
+//! The adapter against real servers.
+
+mod faults;
+mod hand_over;
+mod spreading;
+pub(in crate::bus) mod stage;
+mod timers;

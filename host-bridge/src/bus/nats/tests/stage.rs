@@ -1,0 +1,133 @@
+//! A server that tests share, each in an account of its own, and servers of their own for those that break them.
+
+use crate::bus::contract::{START, event, streams, subscription};
+use crate::bus::nats::{NatsBus, NatsBusOptions};
+use crate::bus::{BusError, Consumer, ConsumerConfig, EventBus, Message, Settlement, Start};
+use crate::clock::{Clock, ManualClock, Millis};
+use crate::dispatch::Effect;
+use crate::nats::{Nats, NatsSettings, Preset};
+use artifacts::nats::NatsServer;
+use async_nats::jetstream::stream::Config;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Accounts of the shared server; more tests than that in one process need more.
+const ACCOUNTS: usize = 96;
+
+/// The address of a fresh account of the server that all tests of this process share.
+pub fn account() -> String {
+    static SERVER: OnceLock<NatsServer> = OnceLock::new();
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let server = SERVER.get_or_init(|| NatsServer::configured(&accounts()));
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    assert!(number < ACCOUNTS, "the shared server has {ACCOUNTS} accounts");
+    format!("nats://t{number}:t@{}", server.address())
+}
+
+fn accounts() -> String {
+    let mut text = "accounts {\n".to_owned();
+    for number in 0..ACCOUNTS {
+        writeln!(text, "T{number} {{ jetstream: enabled, users: [{{ user: t{number}, password: t }}] }}").unwrap();
+    }
+    text + "}"
+}
+
+/// A connection to `url`.
+pub async fn connect(url: &str) -> Nats {
+    let settings = NatsSettings { servers: vec![url.to_owned()], preset: Preset::Fast, ..NatsSettings::default() };
+    Nats::connect(&settings).await.unwrap()
+}
+
+/// Creates the contract's streams where they are missing.
+pub async fn provide(nats: &Nats) {
+    for stream in streams() {
+        let subjects = stream.subjects.iter().map(|subject| subject.as_str().to_owned()).collect();
+        let config = Config { name: stream.name, subjects, ..Config::default() };
+        nats.jetstream().get_or_create_stream(config).await.unwrap();
+    }
+}
+
+/// A process called `node` on `url`.
+pub async fn open(url: &str, node: &str, clock: Arc<dyn Clock>) -> NatsBus {
+    let nats = connect(url).await;
+    provide(&nats).await;
+    open_on(nats, node, clock).await
+}
+
+/// The same over a connection.
+pub async fn open_on(nats: Nats, node: &str, clock: Arc<dyn Clock>) -> NatsBus {
+    let options = NatsBusOptions { prefix: "A4CO".to_owned(), node: node.to_owned(), streams: streams(), clock };
+    NatsBus::open(nats, options).await.unwrap()
+}
+
+/// A clock that stands.
+pub fn clock() -> ManualClock {
+    ManualClock::at(Millis(START))
+}
+
+/// How long something that must happen may take.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// The component `one` on all orders, from the first on.
+pub fn orders() -> ConsumerConfig {
+    subscription("one", "ORDERS", &[("order.>", Start::All)])
+}
+
+/// Publishes an order event for each id.
+pub async fn publish(bus: &NatsBus, ids: &[&str]) {
+    for id in ids {
+        bus.publish(event("order.created", id)).await.unwrap();
+    }
+}
+
+/// Opens the consumer once it is free.
+pub async fn wait_and_open(bus: &NatsBus, config: &ConsumerConfig) -> Arc<dyn Consumer> {
+    let opening = async {
+        loop {
+            match bus.consume(config.clone()).await {
+                Ok(consumer) => return consumer,
+                Err(BusError::Held(_)) => bus.freed(config).await,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, opening).await.expect("the consumer becomes free")
+}
+
+/// The next `count` messages.
+pub async fn take(consumer: &Arc<dyn Consumer>, count: usize) -> Vec<Message> {
+    let mut taken = Vec::new();
+    while taken.len() < count {
+        let more = tokio::time::timeout(DEADLINE, consumer.next(count - taken.len())).await;
+        taken.extend(more.unwrap_or_else(|_| panic!("{} of {count} messages came", taken.len())).unwrap());
+    }
+    taken
+}
+
+/// Settles a message with nothing but these events.
+pub async fn settle(consumer: &Arc<dyn Consumer>, message: &Message, effects: &[(&str, &str)]) -> Result<(), BusError> {
+    let effects = effects.iter().map(|(subject, id)| Effect::Publish(event(subject, id))).collect();
+    consumer.settle(message, Settlement::Done(effects)).await.map(|_| ())
+}
+
+/// Plays `kill -STOP` and `kill -CONT` of the process that has `bus`, for its consumer `name`.
+pub fn stop(bus: &NatsBus, name: &str, stopped: bool) {
+    bus.core.holdings.lock().get(name).unwrap().stop(stopped);
+}
+
+/// How many messages a stream has.
+pub async fn stored(bus: &NatsBus, stream: &str) -> u64 {
+    bus.core.look_at(stream).await.unwrap().state.messages
+}
+
+/// Polls until it holds.
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + DEADLINE;
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < deadline, "never came true: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,66 @@
+//! What the consumers of the application had not settled when timers began to be driven here, or again after an outage:
+//! deadlines wait for it, so that downtime does not look like silence.
+
+use crate::bus::BusError;
+use crate::bus::nats::core::Core;
+use crate::bus::nats::record::Record;
+use crate::bus::nats::{layout, positions, replays};
+use crate::clock::Millis;
+use std::collections::BTreeMap;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Backlog {
+    /// When it was found.
+    pub since: Millis,
+    /// For each stream, its last sequence then.
+    ends: BTreeMap<String, u64>,
+}
+
+impl Backlog {
+    /// What there is now.
+    pub(super) async fn found(core: &Core) -> Result<Self, BusError> {
+        let mut ends = BTreeMap::new();
+        for stream in &core.streams {
+            match layout::info(&core.nats, &stream.name).await {
+                Ok(info) => drop(ends.insert(stream.name.clone(), info.state.last_sequence)),
+                Err(BusError::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self { since: core.clock.now(), ends })
+    }
+
+    /// Whether all consumers have settled it.
+    pub(super) async fn is_drained(&mut self, core: &Core) -> Result<bool, BusError> {
+        if self.ends.values().all(|end| *end == 0) {
+            return Ok(true);
+        }
+        for record in positions::all(core).await? {
+            let Some(end) = self.ends.get(&record.stream).copied() else { continue };
+            if !has_settled(core, &record, end).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Whether a consumer has settled every matching event up to `end`.
+async fn has_settled(core: &Core, record: &Record, end: u64) -> Result<bool, BusError> {
+    if record.outstanding.iter().any(|unsettled| unsettled.sequence <= end) {
+        return Ok(false);
+    }
+    if record.cursor >= end {
+        return Ok(true);
+    }
+    let stream = core.reading(&record.stream).await?;
+    for (pattern, from) in record.filters.patterns() {
+        let first = from.max(record.cursor + 1);
+        let next = stream.get_first_raw_message_by_subject(pattern.as_str(), first).await;
+        if replays::found(next)?.is_some_and(|message| message.sequence <= end) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

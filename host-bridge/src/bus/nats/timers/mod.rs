@@ -1,0 +1,288 @@
+//! Timers in a bucket: set and cancelled by whoever settles an event, fired by the one process that holds their lease.
+//!
+//! The server's own schedules are not used, though newer servers have them: they fire whatever the backlog is, and a
+//! deadline must wait until what arrived before it has been handled.
+
+mod backlog;
+mod firing;
+mod index;
+pub(super) mod slot;
+
+use super::core::Core;
+use super::holding::Holding;
+use super::names::TIMERS_KEY;
+use super::reader::{Read, Reader, Reading};
+use super::{BusError, bucket, layout};
+use crate::bus::TimerRule;
+use crate::bus::nats::bucket::WriteError;
+use crate::clock::Millis;
+use crate::dispatch::Effect;
+use backlog::Backlog;
+use index::Index;
+use parking_lot::Mutex;
+use slot::{Slot, TimerKey};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+/// Conflicts in a row until setting a timer is given up for now.
+const CONFLICTS: usize = 16;
+/// How long it may take to read the bucket.
+const LOADING: Duration = Duration::from_secs(30);
+/// How often it is looked whether the backlog is drained, while timers wait for it.
+const CATCHING_UP: Duration = Duration::from_secs(1);
+
+/// The driver of the timers, in every process; it drives where it holds the lease.
+#[derive(Debug, Default)]
+pub(super) struct Driver {
+    driving: tokio::sync::Mutex<Option<Driving>>,
+    /// Present while this process drives.
+    index: Mutex<Option<Index>>,
+    changed: Notify,
+    /// Waits for the lease, where another process has it.
+    waiting: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the holder of the lease has.
+#[derive(Debug)]
+struct Driving {
+    holding: Arc<Holding>,
+    loaded: watch::Receiver<bool>,
+    following: JoinHandle<()>,
+    backlog: Option<Backlog>,
+    lapses: u64,
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        self.following.abort();
+        self.holding.close();
+    }
+}
+
+impl Core {
+    /// Sets and cancels the timers among `effects`, those of one name in their order and in one write.
+    pub(super) async fn carry_timers(&self, component: &str, effects: &[Effect]) -> Result<(), BusError> {
+        let mut places: Vec<(TimerKey, Vec<&Effect>)> = Vec::new();
+        for effect in effects {
+            let (aggregate, name) = match effect {
+                Effect::Publish(_) => continue,
+                Effect::SetTimer(timer) => (&timer.aggregate, &timer.name),
+                Effect::CancelTimer { aggregate, name } => (aggregate, name),
+            };
+            let key = slot::key(component, aggregate, name);
+            match places.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, of_key)) => of_key.push(effect),
+                None => places.push((key, vec![effect])),
+            }
+        }
+        let written = places.iter().map(|(key, effects)| self.write_timer(component, *key, effects));
+        futures::future::try_join_all(written).await.map(|_| ())
+    }
+
+    /// Applies `effects` to one timer; again and again while others write it too.
+    async fn write_timer(&self, component: &str, key: TimerKey, effects: &[&Effect]) -> Result<(), BusError> {
+        let now = self.clock.now();
+        // One that is only set is new nearly always.
+        let mut found = match effects {
+            [Effect::SetTimer(_)] => bucket::Cell { value: None, revision: 0 },
+            _ => self.buckets.timers.read::<Slot>(&slot::key_text(key)).await?,
+        };
+        for _ in 0..CONFLICTS {
+            let (slot, changed) = applied(found.value, component, effects, now);
+            if !changed {
+                return Ok(());
+            }
+            match self.store_timer(key, &slot, found.revision).await {
+                Ok(()) => return Ok(()),
+                Err(WriteError::Conflict) => {}
+                Err(WriteError::Unknown(error)) => return Err(BusError::Unknown(format!("a timer: {error}"))),
+            }
+            found = self.buckets.timers.read::<Slot>(&slot::key_text(key)).await?;
+        }
+        Err(BusError::Unknown("a timer is written by others all the time".to_owned()))
+    }
+
+    /// Writes one timer's place, and tells the driver where it is in this process.
+    async fn store_timer(&self, key: TimerKey, slot: &Slot, revision: u64) -> Result<(), WriteError> {
+        let revision = self.buckets.timers.write(&slot::key_text(key), slot, revision).await?;
+        self.timers.saw(key, revision, slot);
+        Ok(())
+    }
+
+    /// Fires what is due, if this process holds the lease; tells when the next is due.
+    pub(super) async fn fire(self: &Arc<Self>, now: Millis, rule: TimerRule) -> Result<Option<Millis>, BusError> {
+        let mut driving = self.timers.driving.lock().await;
+        if !self.drive(&mut driving).await? {
+            return Ok(None);
+        }
+        let Some(driving) = driving.as_mut() else { return Ok(None) };
+        if !driving.holding.is_fresh() {
+            return Err(BusError::Unavailable("the lease on the timers cannot be renewed".to_owned()));
+        }
+        let loaded = tokio::time::timeout(LOADING, driving.loaded.wait_for(|loaded| *loaded)).await;
+        let loaded = loaded.is_ok_and(|loaded| loaded.is_ok());
+        if !loaded {
+            return Err(BusError::Unavailable("the timers cannot be read".to_owned()));
+        }
+        let rule = self.rule(driving, rule).await?;
+        self.fire_due(now, rule).await?;
+        self.clean_up(now).await;
+        let mut index = self.timers.index.lock();
+        Ok(index.as_mut().and_then(|index| index.promise(rule)))
+    }
+
+    /// Makes sure that this process drives, if it may; tells whether it does.
+    async fn drive(self: &Arc<Self>, driving: &mut Option<Driving>) -> Result<bool, BusError> {
+        if driving.as_ref().is_some_and(|driving| driving.holding.lost().is_none()) {
+            return Ok(true);
+        }
+        *driving = None;
+        *self.timers.index.lock() = None;
+        let name = TIMERS_KEY;
+        let taken = match self.take(name, TIMERS_KEY, |found| found.cloned().unwrap_or_default()).await {
+            Ok(taken) => taken,
+            Err(BusError::Held(_)) => {
+                self.wait_for_timers();
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        let backlog = Backlog::found(self).await?;
+        *self.timers.index.lock() = Some(Index::default());
+        let (loaded, seen) = watch::channel(false);
+        let info = layout::info(&self.nats, self.buckets.timers.stream()).await?;
+        let reading = Reading {
+            stream: self.buckets.timers.stream().to_owned(),
+            incarnation: layout::incarnation(&info),
+            filters: Vec::new(),
+            after: 0,
+        };
+        let reader = Reader::start(self.nats.clone(), reading);
+        let following = tokio::spawn(follow(Arc::downgrade(self), reader, (info.state.last_sequence, loaded)));
+        let (holding, lapses) = (taken.holding, 0);
+        *driving = Some(Driving { holding, loaded: seen, following, backlog: Some(backlog), lapses });
+        Ok(true)
+    }
+
+    /// Wakes the driver when the lease may be free.
+    fn wait_for_timers(self: &Arc<Self>) {
+        let mut waiting = self.timers.waiting.lock();
+        if waiting.as_ref().is_some_and(|waiting| !waiting.is_finished()) {
+            return;
+        }
+        let core = Arc::downgrade(self);
+        *waiting = Some(tokio::spawn(async move {
+            let Some(core) = core.upgrade() else { return };
+            if core.stopping.run_until_cancelled(core.wait_for_lease(TIMERS_KEY, TIMERS_KEY)).await.is_some() {
+                core.timers.changed.notify_one();
+            }
+        }));
+    }
+
+    /// The rule that holds: while what the streams held when this process took the lease, or when the server came back,
+    /// is not settled, whoever has it, timers wait as they do after a start.
+    async fn rule(self: &Arc<Self>, driving: &mut Driving, rule: TimerRule) -> Result<TimerRule, BusError> {
+        let lapses = driving.holding.lapses();
+        if lapses != driving.lapses {
+            driving.backlog = Some(Backlog::found(self).await?);
+            driving.lapses = lapses;
+        }
+        let Some(backlog) = &mut driving.backlog else { return Ok(rule) };
+        if backlog.is_drained(self).await? {
+            driving.backlog = None;
+            return Ok(rule);
+        }
+        let core = Arc::downgrade(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(CATCHING_UP).await;
+            if let Some(core) = core.upgrade() {
+                core.timers.changed.notify_one();
+            }
+        });
+        let since = match rule {
+            TimerRule::CaughtUp => backlog.since,
+            TimerRule::CatchingUp { since } => since.max(backlog.since),
+        };
+        Ok(TimerRule::CatchingUp { since })
+    }
+}
+
+impl Driver {
+    /// Returns when the driver should look again.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Lets go of the lease.
+    pub(super) async fn close(&self) {
+        if let Some(waiting) = self.waiting.lock().take() {
+            waiting.abort();
+        }
+        let driving = self.driving.lock().await.take();
+        if let Some(driving) = driving {
+            driving.holding.close();
+            driving.holding.ended().await;
+        }
+    }
+
+    /// Whether this process drives.
+    #[cfg(test)]
+    pub(super) async fn holds(&self) -> bool {
+        self.driving.lock().await.as_ref().is_some_and(|driving| driving.holding.lost().is_none())
+    }
+
+    /// Plays the death of the process: nothing is written any more, not even that it lets go.
+    #[cfg(test)]
+    pub(super) async fn stop_for_test(&self) {
+        if let Some(driving) = self.driving.lock().await.as_ref() {
+            driving.holding.stop(true);
+        }
+    }
+
+    fn saw(&self, key: TimerKey, revision: u64, slot: &Slot) {
+        let earlier = self.index.lock().as_mut().is_some_and(|index| index.saw(key, revision, slot));
+        if earlier {
+            self.changed.notify_one();
+        }
+    }
+}
+
+/// Follows the bucket, and tells once what was there at first has been read.
+async fn follow(core: Weak<Core>, mut reader: Reader, (last, loaded): (u64, watch::Sender<bool>)) {
+    if last == 0 {
+        loaded.send_replace(true);
+    }
+    while let Some(Read { sequence, subject, headers, payload, pending, .. }) = reader.next().await {
+        let Some(core) = core.upgrade() else { return };
+        let key = subject.rsplit('.').next().and_then(slot::parse_key);
+        let is_mark = headers.is_some_and(|headers| headers.get("KV-Operation").is_some());
+        if let Some(key) = key.filter(|_| !is_mark) {
+            match bucket::parse::<Slot>(&subject, &payload) {
+                Ok(slot) => core.timers.saw(key, sequence, &slot),
+                Err(error) => tracing::error!(%error, "a timer cannot be read; it does not fire"),
+            }
+        }
+        if sequence >= last || pending == 0 {
+            loaded.send_replace(true);
+        }
+    }
+}
+
+/// A timer's place after `effects`, and whether that changes it.
+fn applied(found: Option<Slot>, component: &str, effects: &[&Effect], now: Millis) -> (Slot, bool) {
+    let mut place = found;
+    let mut changed = false;
+    for effect in effects {
+        match effect {
+            Effect::Publish(_) => {}
+            Effect::SetTimer(timer) => {
+                let new = || Slot::new(component, &timer.aggregate, &timer.name);
+                changed |= place.get_or_insert_with(new).set(timer, now);
+            }
+            Effect::CancelTimer { .. } => changed |= place.as_mut().is_some_and(Slot::spend),
+        }
+    }
+    (place.unwrap_or_default(), changed)
+}
