@@ -24,8 +24,8 @@ export async function folder(t) {
 }
 
 /// Starts a program; its output goes to `log`. It is killed when the test ends.
-export function start(t, program, args, { log, env = {} }) {
-  const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+export function start(t, program, args, { log, cwd }) {
+  const child = spawn(program, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
   const output = createWriteStream(log, { flags: "a" });
   child.stdout.pipe(output, { end: false });
   child.stderr.pipe(output, { end: false });
@@ -36,5 +36,9 @@ export function start(t, program, args, { log, env = {} }) {
     if (child.pid !== undefined) await ended;
     output.end();
   });
-  return { hasEnded: () => child.exitCode !== null || child.signalCode !== null, said: () => readFileSync(log, "utf8") };
+  return {
+    kill: () => child.kill("SIGKILL"),
+    hasEnded: () => child.exitCode !== null || child.signalCode !== null,
+    said: () => readFileSync(log, "utf8"),
+  };
 }
