@@ -4,8 +4,10 @@
 import { jetstream } from "@nats-io/jetstream";
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import test from "node:test";
 import { cloudEvent } from "../src/cloudevent.js";
+import { as, configuration, configured } from "../src/configured.js";
 import { eventually } from "../src/eventually.js";
 import { host } from "../src/host.js";
 import { connected, server } from "../src/server.js";
@@ -128,4 +130,36 @@ test("every event of the contract is understood, and one that is not lies in the
   for (const { subject, cause } of letters) {
     assert.deepEqual([subject, cause.kind, cause.path], ["order.created", "undecodable", "eventData.items[0].quantity"]);
   }
+});
+
+test("with the rights of its role the host does all of its work, and asks for nothing it may not", { skip }, async (t) => {
+  const place = await configuration(t);
+  const nats = await configured(t, place, "single.conf");
+  const marketplace = await host(t, nats.url, ["--nats-nkey", join(place, "keys/host.nk")]);
+  await list(marketplace, "prod-plato", 5, 1500);
+  // Announced by a service of its own, with the rights of its role.
+  const orders = jetstream(await as(t, nats, "order"));
+  const created = order("prod-plato", 1, 1500);
+  await publish(orders, "order.created", created);
+  assert.equal(await sagaEnds(marketplace, created.aggregateId), "completed");
+
+  const broken = order("prod-plato", 1, 1500);
+  delete broken.eventData.items;
+  await publish(orders, "order.created", broken);
+  const letters = await eventually("dead letters", async () => {
+    const { items } = await marketplace.deadLetters();
+    return items.length > 0 && items;
+  });
+  const operate = async (method, path) => {
+    const reply = await fetch(marketplace.admin + path, { method });
+    assert.ok(reply.ok, `${method} ${path}: ${reply.status} ${await reply.text()}`);
+  };
+  const [first, ...others] = letters;
+  await operate("POST", `/dlq/${first.id}/replay`);
+  for (const { id } of others) await operate("DELETE", `/dlq/${id}`);
+  await operate("POST", "/consumers/notification/ORDERS/pause");
+  await operate("POST", "/consumers/notification/ORDERS/resume");
+  await operate("GET", `/events/${created.metadata.correlationId}`);
+  await eventually("the replay has died again", async () => (await marketplace.deadLetters()).items.some(({ replay }) => replay > 0));
+  assert.doesNotMatch(nats.running.said(), /Violation/, "the server has refused nothing");
 });
