@@ -24,6 +24,7 @@ fn run(options: Options) -> anyhow::Result<()> {
         Options::Streams(options) => {
             tokio::runtime::Runtime::new()?.block_on(cli::streams::run(options, &mut std::io::stdout()))
         }
+        Options::Keys(request) => cli::keys(&request, &mut std::io::stdout()),
         Options::Restore(options) => restore(&options),
         Options::Completions(shell) => Ok(std::io::stdout().write_all(&cli::completions(shell))?),
     }

@@ -9,6 +9,7 @@ use super::dead_letters::DeadLettersRequest;
 use super::events::EventsRequest;
 use super::nats::NatsOptions;
 use super::streams::StreamsOptions;
+use super::keys::KeysRequest;
 use crate::logging::LogFormat;
 use crate::manifest::Given;
 use crate::subject::{Subject, SubjectPattern};
@@ -34,6 +35,8 @@ pub enum Options {
     Client(ClientOptions),
     /// Show or set up streams.
     Streams(StreamsOptions),
+    /// Manage keys.
+    Keys(KeysRequest),
     /// Make a state directory from a backup.
     Restore(RestoreOptions),
     /// Print completions.
@@ -49,6 +52,8 @@ pub struct UpOptions {
     pub given: Given,
     /// Build first.
     pub build: bool,
+    /// No events: HTTP alone, as Spin serves it.
+    pub http_only: bool,
     /// Where the application is served.
     pub listen: SocketAddr,
     /// Where operators are served.
@@ -112,6 +117,7 @@ impl Options {
             Command::Consumers(command) => consumers(command)?,
             Command::Streams(StreamsCommand::Plan(args)) => streams(args, false)?,
             Command::Streams(StreamsCommand::Apply(args)) => streams(args, true)?,
+            Command::Keys(command) => Self::Keys(KeysRequest::resolve(command)?),
             Command::Backup { file, admin } => client(admin, Request::Backup(std::path::absolute(file)?))?,
             Command::Restore { file, state_dir } => Self::Restore(RestoreOptions { file, state_dir }),
             Command::Completions { shell } => Self::Completions(shell),
@@ -128,6 +134,7 @@ impl UpOptions {
             given: given(&args.manifest)?,
             manifest: args.manifest.manifest,
             build: args.build,
+            http_only: args.http_only,
             listen: args.listen,
             admin_listen: args.admin_listen,
             cache_dir: args.cache_dir.unwrap_or_else(|| args.state_dir.join("cache")),
