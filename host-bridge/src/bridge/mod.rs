@@ -4,6 +4,7 @@
 //! The other host needs no more than HTTP: it serves `/events/<component>` and is given a URL to publish to.
 
 mod answer;
+mod command;
 mod deliver;
 mod publish;
 mod request;
@@ -12,6 +13,7 @@ mod run;
 mod tests;
 
 pub use answer::{Answered, read};
+pub use command::{BridgeOptions, run};
 pub use deliver::{Deliveries, DeliveriesError};
 pub use publish::{Publishing, serve};
 pub use request::headers;

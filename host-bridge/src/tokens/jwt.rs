@@ -160,12 +160,6 @@ impl Trusted {
         Ok(self)
     }
 
-    /// Whether anybody is trusted.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-    }
-
     /// Verifies the value of an `Authorization` header; who sent it.
     ///
     /// # Errors

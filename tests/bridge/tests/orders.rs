@@ -128,13 +128,7 @@ async fn without_a_bridge_reads_are_served_and_writes_are_put_off() -> Result<()
     let host = Host::start(settings).await?;
     let shop = Shop::new(host.client());
     assert_eq!(shop.http.get("/api/v1/products/search?q=aceite").await?.status, 200);
-    let reply = shop
-        .http
-        .post(
-            "/api/v1/inventory/prod-x/adjustments",
-            &serde_json::json!({ "adjustmentQuantity": 5, "adjustmentReason": "correction", "adjustedBy": "user-1" }),
-        )
-        .await?;
-    assert_eq!((reply.status, reply.headers.get("retry-after").is_some()), (503, true), "{}", reply.text);
+    let refused = shop.artisan("art-alfar").await.unwrap_err().to_string();
+    assert!(refused.contains("status: 503") && refused.contains("retry-after"), "{refused}");
     Ok(())
 }
