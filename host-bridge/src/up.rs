@@ -1,5 +1,6 @@
 //! `a4co up`: puts the parts together, runs them, and takes them apart in the right order.
 
+mod bridged;
 mod http_only;
 mod listeners;
 mod nats_bus;
@@ -8,6 +9,8 @@ mod operations;
 mod progress;
 mod signals;
 mod state;
+
+pub use bridged::bridge;
 
 use crate::admin::{self, Admin};
 use crate::cli::{UpOptions, screen};

@@ -17,4 +17,4 @@ pub use command::{BridgeOptions, run};
 pub use deliver::{Deliveries, DeliveriesError};
 pub use publish::{Publishing, serve};
 pub use request::headers;
-pub use run::{Bridge, BridgeParts, Keys, Running};
+pub use run::{Away, Bridge, BridgeParts, Keys, Running};

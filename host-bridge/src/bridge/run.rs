@@ -32,7 +32,12 @@ pub struct BridgeParts {
     pub clock: Arc<dyn Clock>,
     /// Who counts.
     pub metrics: Arc<Metrics>,
+    /// Why the bus cannot be used now; `None` where it can.
+    pub away: Away,
 }
+
+/// Asks whether something can be used.
+pub type Away = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// The bridge's own key, and those of who may publish.
 #[derive(Debug)]
@@ -100,7 +105,7 @@ impl Bridge {
     /// Where it cannot start: each message says what to do.
     pub async fn start(self, application: &Application, parts: BridgeParts) -> anyhow::Result<Running> {
         check(application)?;
-        let BridgeParts { bus, durability, clock, metrics } = parts;
+        let BridgeParts { bus, durability, clock, metrics, away } = parts;
         let deliveries = Deliveries::new(application, &self.target, self.keys.signer, clock.clone(), metrics.clone())?;
         let mut subscribers = Vec::new();
         for component in &application.components {
@@ -115,7 +120,7 @@ impl Bridge {
         let stopping = CancellationToken::new();
         let publishing = Publishing::new(application, self.keys.trusted, &bus, durability.clone(), clock);
         let publishing = tokio::spawn(publish::serve(Arc::new(publishing), self.publish, stopping.clone()));
-        let operated = Arc::new(Operated { ready: AtomicBool::new(true), switch: trigger.switch() });
+        let operated = Arc::new(Operated { ready: AtomicBool::new(true), switch: trigger.switch(), away });
         let admin = Admin { bus, durability, metrics, operations: operated.clone(), shutdown: stopping.clone() };
         let admin = axum::serve(self.admin, admin::router(admin));
         let admin = tokio::spawn(admin.with_graceful_shutdown(stopping.clone().cancelled_owned()).into_future());
@@ -168,11 +173,15 @@ fn check(application: &Application) -> anyhow::Result<()> {
 struct Operated {
     ready: AtomicBool,
     switch: PauseSwitch,
+    away: Away,
 }
 
 impl Operations for Operated {
     fn ready(&self) -> Result<(), String> {
-        if self.ready.load(Ordering::Acquire) { Ok(()) } else { Err("the bridge is stopping".to_owned()) }
+        if !self.ready.load(Ordering::Acquire) {
+            return Err("the bridge is stopping".to_owned());
+        }
+        (self.away)().map_or(Ok(()), Err)
     }
 
     fn paused(&self, component: &str, stream: &str, paused: bool) {

@@ -18,6 +18,8 @@ pub struct Args {
 pub(super) enum Command {
     /// Run the application of a spin.toml
     Up(UpArgs),
+    /// Deliver events from NATS to the components of another host, such as Spin, over HTTP
+    Bridge(BridgeArgs),
     /// Check a spin.toml without running it
     Check(ManifestArgs),
     /// Show, replay and discard events that could not be handled
@@ -93,6 +95,35 @@ pub(super) struct UpArgs {
     #[arg(long, value_enum, default_value_t)]
     pub(super) log_format: LogFormat,
     /// No progress, no start-up screen, nothing below a warning
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) nats: NatsArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct BridgeArgs {
+    #[command(flatten)]
+    pub(super) manifest: ManifestArgs,
+    /// The host that serves the components
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
+    pub(super) target: String,
+    /// Where components publish: what their variable events_url says
+    #[arg(long, default_value = "127.0.0.1:7070")]
+    pub(super) listen: SocketAddr,
+    /// Where operators are served: health, metrics, events, dead letters
+    #[arg(long, default_value = "127.0.0.1:7071")]
+    pub(super) admin_listen: SocketAddr,
+    /// The folder of the key files (`a4co keys generate`)
+    #[arg(long, default_value = "keys")]
+    pub(super) keys: PathBuf,
+    /// Where this bridge keeps who it is; its events lie in NATS
+    #[arg(long, default_value = ".a4co-bridge")]
+    pub(super) state_dir: PathBuf,
+    /// How log lines look
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) log_format: LogFormat,
+    /// No start-up screen, nothing below a warning
     #[arg(long, short)]
     pub(super) quiet: bool,
     #[command(flatten)]

@@ -20,7 +20,7 @@ pub use args::{Args, completions};
 pub use check::check;
 pub use keys::{KeysRequest, keys};
 pub use nats::NatsOptions;
-pub use options::{ClientOptions, Options, Request, RestoreOptions, UpOptions};
+pub use options::{BridgeCommand, ClientOptions, Options, Request, RestoreOptions, UpOptions};
 
 use client::Client;
 

@@ -63,6 +63,7 @@ fn every_command_of_the_manual_is_accepted() {
         "a4co keys list --json",
         "a4co keys public a4co-bridge --keys k",
         "a4co up --http-only",
+        "a4co bridge --nats nats://a:4222 --target http://127.0.0.1:3000 --listen 127.0.0.1:7070 --keys k",
         "a4co backup copy.db",
         "a4co restore copy.db --state-dir s",
         "a4co completions bash",

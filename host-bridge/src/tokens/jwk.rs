@@ -1,6 +1,7 @@
 //! Key sets as they lie in files: JSON Web Key sets (RFC 7517) of Ed25519 keys (RFC 8037).
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -92,7 +93,7 @@ impl Jwk {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| format!("the system has no randomness: {error}"))?;
         let key = SigningKey::from_bytes(&seed);
-        let x = Base64UrlUnpadded::encode_string(&key.verifying_key().to_bytes());
+        let x = URL_SAFE_NO_PAD.encode(key.verifying_key().to_bytes());
         Ok(Self {
             kty: "OKP".to_owned(),
             crv: "Ed25519".to_owned(),
@@ -100,7 +101,7 @@ impl Jwk {
             r#use: "sig".to_owned(),
             kid: thumbprint(&x),
             x,
-            d: Some(Base64UrlUnpadded::encode_string(&seed)),
+            d: Some(URL_SAFE_NO_PAD.encode(seed)),
         })
     }
 
@@ -131,12 +132,12 @@ impl Jwk {
 }
 
 fn bytes(text: &str) -> Result<[u8; 32], String> {
-    let decoded = Base64UrlUnpadded::decode_vec(text).ok();
+    let decoded = URL_SAFE_NO_PAD.decode(text).ok();
     decoded.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| "a key has not 32 bytes".to_owned())
 }
 
 /// RFC 7638: the same key has the same id wherever it is written down.
 fn thumbprint(x: &str) -> String {
     let canonical = format!("{{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"{x}\"}}");
-    Base64UrlUnpadded::encode_string(&Sha256::digest(canonical.as_bytes()))
+    URL_SAFE_NO_PAD.encode(Sha256::digest(canonical.as_bytes()))
 }

@@ -7,7 +7,8 @@
 use super::jwk::Jwk;
 use super::{KeySet, LEEWAY, LIFETIME, MAX_LIFETIME, MAX_TOKEN_BYTES};
 use crate::clock::Millis;
-use base64ct::{Base64UrlUnpadded, Encoding as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -123,7 +124,7 @@ impl Signer {
         let header = Header { alg: ALGORITHM, typ: Some("JWT"), kid: &self.id, crit: None };
         let signed = format!("{}.{}", encode(&header), encode(&claims));
         let signature = self.key.sign(signed.as_bytes()).to_bytes();
-        format!("Bearer {signed}.{}", Base64UrlUnpadded::encode_string(&signature))
+        format!("Bearer {signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 }
 
@@ -210,9 +211,9 @@ fn verifying(jwk: &Jwk) -> Result<VerifyingKey, String> {
 
 fn encode<T: Serialize>(part: &T) -> String {
     // Texts and numbers always have a JSON form.
-    Base64UrlUnpadded::encode_string(&serde_json::to_vec(part).unwrap_or_default())
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(part).unwrap_or_default())
 }
 
 fn decode(part: &str) -> Result<Vec<u8>, Denied> {
-    Base64UrlUnpadded::decode_vec(part).map_err(|_| Denied::Malformed)
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| Denied::Malformed)
 }

@@ -87,7 +87,8 @@ impl State {
         })
     }
 
-    async fn nats(
+    /// Opens NATS, whatever the state directory holds.
+    pub(super) async fn nats(
         application: &Application,
         (options, directory): (&NatsOptions, &Path),
         clock: Arc<dyn Clock>,

@@ -57,6 +57,7 @@ impl Stage {
             durability: store.clone(),
             clock,
             metrics: Arc::new(Metrics::new()),
+            away: Arc::new(|| None),
         };
         let bridge = Bridge {
             target: format!("http://{}", target.client_address()),
