@@ -7,9 +7,9 @@ use super::args::{
 use super::consumers::ConsumersRequest;
 use super::dead_letters::DeadLettersRequest;
 use super::events::EventsRequest;
+use super::keys::KeysRequest;
 use super::nats::{NatsArgs, NatsOptions};
 use super::streams::StreamsOptions;
-use super::keys::KeysRequest;
 use crate::bridge::BridgeOptions;
 use crate::logging::LogFormat;
 use crate::manifest::Given;
@@ -190,8 +190,7 @@ impl BridgeCommand {
 }
 
 fn needed(nats: NatsArgs) -> anyhow::Result<NatsOptions> {
-    NatsOptions::resolve(nats)?
-        .context("--nats is missing: name the server, such as --nats nats://127.0.0.1:4222")
+    NatsOptions::resolve(nats)?.context("--nats is missing: name the server, such as --nats nats://127.0.0.1:4222")
 }
 
 fn given(args: &ManifestArgs) -> anyhow::Result<Given> {

@@ -18,8 +18,7 @@ pub async fn bridge(mut application: Application, command: &BridgeCommand) -> an
         component.key_value_stores.clear();
     }
     let place = (&command.nats, command.state_dir.as_path());
-    let state =
-        State::nats(&application, place, Arc::new(SystemClock::default()), Arc::new(Metrics::new())).await?;
+    let state = State::nats(&application, place, Arc::new(SystemClock::default()), Arc::new(Metrics::new())).await?;
     let storage = state.storage.clone();
     let parts = BridgeParts {
         bus: state.bus.clone(),

@@ -7,7 +7,7 @@ use crate::time::Millis;
 use crate::token::{SigningKey, sign};
 use serde_json::{Value, json};
 
-const KEYS_OF_A_TEST: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwaaPJURGHo"}]}"#;
+const KEYS_OF_A_TEST: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 const NOW: Millis = Millis(1_769_904_000_000);
 
 /// Answers as the event's aggregate says.
