@@ -4,7 +4,9 @@
 //! in the exploration of the saga, in the simulation and as the native baseline of the benchmark.
 
 pub mod aggregate;
+pub mod bridge;
 pub mod check;
+pub mod claims;
 pub mod events;
 pub mod http;
 pub mod ids;
@@ -15,6 +17,7 @@ pub mod ports;
 pub mod projection;
 pub mod submit;
 pub mod time;
+pub mod token;
 pub mod value;
 pub mod wire;
 pub mod worker;

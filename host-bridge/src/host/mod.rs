@@ -4,6 +4,7 @@ mod bindings;
 mod key_value;
 mod limits;
 mod log;
+mod manners;
 pub mod outgoing;
 mod running;
 mod spin_key_value;
@@ -13,6 +14,7 @@ mod wasi;
 use crate::engine::{Invocation, Services};
 use crate::manifest::Component;
 use key_value::KeyValueAccess;
+pub use manners::Manners;
 use outgoing::{Outgoing, OutgoingHooks};
 use running::Running;
 use std::sync::Arc;
@@ -27,6 +29,7 @@ pub struct Guest {
     id: Arc<str>,
     component: Component,
     key_value: KeyValueAccess,
+    manners: Manners,
     variables: Variables,
     outgoing: Arc<Outgoing>,
 }
@@ -38,6 +41,7 @@ impl Guest {
         Arc::new(Self {
             id: component.id.as_str().into(),
             key_value: KeyValueAccess::new(services, &component),
+            manners: services.manners,
             variables: Variables::new(&component),
             component,
             outgoing,

@@ -77,6 +77,28 @@ fn prefix(trigger: &toml::Value) -> String {
 }
 
 #[test]
+fn every_subscriber_can_be_reached_by_a_bridge_and_is_given_its_keys() {
+    let manifest = manifest();
+    let routes = manifest["trigger"]["http"].as_array().unwrap();
+    for name in COMPONENTS {
+        let component = &manifest["component"][name];
+        let events = component.get("tool").and_then(|tool| tool.get("events"));
+        let subscribes = events.is_some_and(|events| !events["subscribe"].as_array().unwrap().is_empty());
+        let own = format!("/events/{name}");
+        let delivered = routes.iter().filter(|route| route["route"].as_str() == Some(&own)).count();
+        assert_eq!(delivered, usize::from(subscribes), "{name}");
+        if subscribes {
+            let variables = component["variables"].as_table().unwrap();
+            assert_eq!(variables["bridge_keys"].as_str(), Some("{{ bridge_keys }}"), "{name}");
+            let publishes_by_http = variables.contains_key("events_url");
+            let key = variables.get("events_key").and_then(toml::Value::as_str);
+            let expected = publishes_by_http.then(|| format!("{{{{ {name}_key }}}}"));
+            assert_eq!(key.map(str::to_owned), expected, "{name}: a key of its own");
+        }
+    }
+}
+
+#[test]
 fn the_wire_contract_has_a_copy() {
     let shared = workspace().join("../shared/wire");
     let copy = workspace().join("tests/wire");

@@ -8,6 +8,7 @@ use super::retry::{self, Attempts};
 use crate::calls::{Callees, Internal, Publisher};
 use crate::durability::Durability;
 use crate::engine::{Invocation, Services};
+use crate::host::Manners;
 use crate::manifest::Component;
 use crate::observe::{BreakerState, Observer, SyncCall};
 use http::{Request, Response, Uri};
@@ -32,6 +33,7 @@ pub struct Outgoing {
     observer: Arc<dyn Observer>,
     /// Host calls of one invocation, of which each request is one.
     host_calls: u64,
+    manners: Manners,
 }
 
 /// Where a request goes.
@@ -59,11 +61,12 @@ impl Outgoing {
             allowed,
             connections,
             breakers: Breakers::default(),
-            publisher: Publisher::new(component, services),
+            publisher: Publisher::new(component, Arc::clone(&services.bus), Arc::clone(&services.observer)),
             callees,
             durability: Arc::clone(&services.durability),
             observer: Arc::clone(&services.observer),
             host_calls: component.limits.host_calls,
+            manners: services.manners,
         })
     }
 
@@ -83,7 +86,10 @@ impl Outgoing {
         }
         let target = Target::of(request.uri())?;
         if let Some(Internal::Events) = Internal::of(&target.scheme, &target.host) {
-            return Ok(self.publisher.publish(&invocation, request).await);
+            return match self.manners {
+                Manners::Own => Ok(self.publisher.publish(&invocation, request).await),
+                Manners::Spin => Err(Error::DestinationNotFound),
+            };
         }
         let Some(allowed) = self.allowed.allows(&target.scheme, &target.host, target.port) else {
             tracing::warn!(

@@ -4,6 +4,7 @@ use super::body::{BoundedBody, DurableBody};
 use super::headers::{self, CORRELATION_ID};
 use crate::engine::{App, Failure, Invocation, Loaded, Origin};
 use crate::failpoint::{self, Point};
+use crate::manifest::is_reserved;
 use crate::problem::Problem;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
@@ -13,14 +14,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wasmtime_wasi_http::WasiBody;
 
-/// Paths under here are for the bridge of other hosts; from outside nothing answers there.
-const RESERVED: &str = "/events/";
+/// What is served.
+#[derive(Clone)]
+pub(super) struct Site {
+    pub(super) app: Arc<App>,
+    /// Whether what is reserved for a bridge is served too.
+    pub(super) bridged: bool,
+}
 
 /// Answers one request. Never fails: what goes wrong becomes a problem.
-pub(super) async fn handle(app: &Arc<App>, request: Request<Incoming>, client: SocketAddr) -> Response<WasiBody> {
-    let origin = headers::origin(request.headers(), app.services().clock.now());
+pub(super) async fn handle(site: &Site, request: Request<Incoming>, client: SocketAddr) -> Response<WasiBody> {
+    let origin = headers::origin(request.headers(), site.app.services().clock.now());
     let correlation_id = origin.correlation_id.clone().unwrap_or_default();
-    let mut response = match routed(app, request, client, origin).await {
+    let mut response = match routed(site, request, client, origin).await {
         Ok(response) => response,
         Err(problem) => problem.correlated(&correlation_id).into_response(),
     };
@@ -31,14 +37,15 @@ pub(super) async fn handle(app: &Arc<App>, request: Request<Incoming>, client: S
 }
 
 async fn routed(
-    app: &Arc<App>,
+    Site { app, bridged }: &Site,
     request: Request<Incoming>,
     client: SocketAddr,
     origin: Origin,
 ) -> Result<Response<WasiBody>, Problem> {
     let (mut parts, body) = request.into_parts();
     let (method, uri) = (parts.method.clone(), parts.uri.clone());
-    let matched = Some(uri.path()).filter(|path| !is_reserved(path)).and_then(|path| app.router().route(path));
+    let matched =
+        Some(uri.path()).filter(|path| *bridged || !is_reserved(path)).and_then(|path| app.router().route(path));
     let matched = matched.ok_or_else(|| not_found(&uri))?;
     let component = app.component(matched.component).ok_or_else(|| not_found(&uri))?;
     let path = matched.pattern;
@@ -65,10 +72,6 @@ async fn routed(
     let (component, correlation_id) = (&**invocation.component(), invocation.correlation_id());
     tracing::debug!(component, correlation_id, %method, path, status = response.status().as_u16(), "request answered");
     Ok(held_back(app, response, invocation).await)
-}
-
-fn is_reserved(path: &str) -> bool {
-    path.starts_with(RESERVED) || path == RESERVED.trim_end_matches('/')
 }
 
 /// The head waits for what the guest did before it, every chunk of the body for what it did since.
