@@ -7,6 +7,7 @@ use crate::bus::EventBus;
 use crate::clock::Clock;
 use crate::durability::Durability;
 use crate::manifest::{Application, Component};
+use crate::observe::Observer;
 use crate::metrics::{CountedDispatch, Metrics};
 use crate::tokens::{self, BRIDGE, Signer, Trusted};
 use crate::trigger::event::{DeliveryObserver, EventTrigger, LogDeliveries, Parts, PauseSwitch, Subscriber};
@@ -118,7 +119,8 @@ impl Bridge {
         let timers = tokio::spawn(fire_timers(bus.clone(), clock.clone(), trigger.behind()));
 
         let stopping = CancellationToken::new();
-        let publishing = Publishing::new(application, self.keys.trusted, &bus, durability.clone(), clock);
+        let told: Arc<dyn Observer> = metrics.clone();
+        let publishing = Publishing::new(application, self.keys.trusted, (&bus, &told), durability.clone(), clock);
         let publishing = tokio::spawn(publish::serve(Arc::new(publishing), self.publish, stopping.clone()));
         let operated = Arc::new(Operated { ready: AtomicBool::new(true), switch: trigger.switch(), away });
         let admin = Admin { bus, durability, metrics, operations: operated.clone(), shutdown: stopping.clone() };
