@@ -25,7 +25,8 @@ fn lines(host: &Host) -> Result<Vec<Value>> {
 }
 
 async fn line(host: &Host, level: &str, correlation: &str, message: &str) -> Result<Value> {
-    let found = eventually(&format!("{level} `{message}` of {correlation}"), async || {
+    let awaited = format!("{level} `{message}` of {correlation}");
+    let found = eventually(&awaited, async || {
         let mut lines = lines(host).ok()?.into_iter();
         lines.find(|line| {
             let text = line["message"].as_str().unwrap_or_default();
