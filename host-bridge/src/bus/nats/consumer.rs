@@ -13,7 +13,7 @@ use crate::clock::Millis;
 use crate::dispatch::Effect;
 use crate::durability::Watermark;
 use crate::event::Event;
-use futures::future::{BoxFuture, FutureExt as _};
+use futures::future::{BoxFuture, FutureExt as _, ready};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -258,11 +258,6 @@ impl NatsConsumer {
         self.holding.change(|position| position.wait(message, at, failed));
         self.holding.written().await
     }
-
-    async fn take_back(&self, messages: &[Message]) -> Result<(), BusError> {
-        self.holding.change(|position| messages.iter().for_each(|message| position.take_back(message)));
-        self.holding.written().await
-    }
 }
 
 impl Drop for NatsConsumer {
@@ -336,7 +331,8 @@ impl Consumer for NatsConsumer {
     }
 
     fn release(&self, messages: &[Message]) -> BoxFuture<'_, Result<(), BusError>> {
-        let messages = messages.to_vec();
-        async move { self.take_back(&messages).await }.boxed()
+        // The write that lets go of the consumer carries it: nobody waits for a server that may be away.
+        self.holding.change(|position| messages.iter().for_each(|message| position.take_back(message)));
+        ready(Ok(())).boxed()
     }
 }
