@@ -296,6 +296,12 @@ pub trait Consumer: Send + Sync + 'static {
         Box::pin(std::future::pending())
     }
 
+    /// Tells whether an operator has paused the consumer, where that may happen in another process: its driver then hands
+    /// nothing out of what was fetched already. `None` where only this process can do it, which tells the driver itself.
+    fn paused(&self) -> Option<tokio::sync::watch::Receiver<bool>> {
+        None
+    }
+
     /// The next messages in order, replays among them, each once in the life of this handle; at least one, at most
     /// `max`. Waits where there is none, or where the consumer is paused.
     fn next(&self, max: usize) -> BoxFuture<'_, Result<Vec<Message>, BusError>>;

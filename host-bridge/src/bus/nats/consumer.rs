@@ -5,6 +5,7 @@ use super::careful::Careful;
 use super::core::Core;
 use super::filters::on_server;
 use super::holding::Holding;
+use super::paused::Paused;
 use super::reader::{Read, Reader, Reading};
 use super::{BusError, bells, headers, nodes, replays};
 use crate::bus::{Consumer, ConsumerConfig, Leave, Message, Settlement};
@@ -12,12 +13,13 @@ use crate::clock::Millis;
 use crate::dispatch::Effect;
 use crate::durability::Watermark;
 use crate::event::Event;
-use futures::future::{BoxFuture, FutureExt as _};
+use futures::future::{BoxFuture, FutureExt as _, ready};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// How often it is looked by itself whether the consumer is paused or has replays.
+/// How often it is looked by itself whether the consumer has replays.
 const LOOK: Duration = Duration::from_secs(5);
 /// Unsettled messages past which nothing more is handed out: the position is one value.
 const MAX_UNSETTLED: usize = 8_192;
@@ -39,16 +41,15 @@ pub(super) struct NatsConsumer {
     backlog_end: u64,
     holding: Arc<Holding>,
     careful: Careful,
+    paused: Paused,
     reading: tokio::sync::Mutex<State>,
 }
 
 /// What only the reader of messages uses.
 struct State {
     reader: Reader,
-    paused: bool,
     /// There may be replays.
     replays: bool,
-    control: bells::Ear,
     replayed: bells::Ear,
     looked: Instant,
 }
@@ -73,9 +74,7 @@ impl NatsConsumer {
         };
         let state = State {
             reader: Reader::start(core.nats.clone(), reading),
-            paused,
             replays: true,
-            control: core.bells.control.hear(),
             replayed: core.bells.replays.hear(),
             looked: Instant::now(),
         };
@@ -85,6 +84,7 @@ impl NatsConsumer {
             component: config.component.clone(),
             stream: config.stream.clone(),
             careful: Careful::new(unclean),
+            paused: Paused::follow(&core, (&config.component, &config.stream), paused),
             reading: tokio::sync::Mutex::new(state),
             name,
             core,
@@ -99,10 +99,10 @@ impl NatsConsumer {
         loop {
             self.holding.fresh().await?;
             if state.looked.elapsed() >= LOOK {
-                self.look_again(&mut state).await;
+                (state.looked, state.replays) = (Instant::now(), true);
             }
-            if state.paused || self.holding.look(|position| position.unsettled()) >= MAX_UNSETTLED {
-                self.sleep(&mut state).await;
+            if self.paused.is_on() || self.holding.look(|position| position.unsettled()) >= MAX_UNSETTLED {
+                self.sleep().await;
                 continue;
             }
             let mut messages = self.again(max).await?;
@@ -167,10 +167,7 @@ impl NatsConsumer {
     async fn new_messages(&self, state: &mut State, max: usize) -> Result<Vec<Message>, BusError> {
         let first = tokio::select! {
             read = state.reader.next() => read,
-            () = state.control.rung() => {
-                self.look_again(state).await;
-                return Ok(Vec::new());
-            }
+            () = self.paused.changed() => return Ok(Vec::new()),
             () = state.replayed.rung() => {
                 state.replays = true;
                 return Ok(Vec::new());
@@ -202,21 +199,11 @@ impl NatsConsumer {
     }
 
     /// Sleeps until something may have changed.
-    async fn sleep(&self, state: &mut State) {
+    async fn sleep(&self) {
         tokio::select! {
-            () = state.control.rung() => {}
-            () = self.holding.ended() => return,
+            () = self.paused.changed() => {}
+            () = self.holding.ended() => {}
             () = tokio::time::sleep(LOOK) => {}
-        }
-        self.look_again(state).await;
-    }
-
-    async fn look_again(&self, state: &mut State) {
-        state.looked = Instant::now();
-        state.replays = true;
-        // Where it cannot be asked, it stays as it was.
-        if let Ok(paused) = self.core.is_paused(&self.component, &self.stream).await {
-            state.paused = paused;
         }
     }
 
@@ -271,11 +258,6 @@ impl NatsConsumer {
         self.holding.change(|position| position.wait(message, at, failed));
         self.holding.written().await
     }
-
-    async fn take_back(&self, messages: &[Message]) -> Result<(), BusError> {
-        self.holding.change(|position| messages.iter().for_each(|message| position.take_back(message)));
-        self.holding.written().await
-    }
 }
 
 impl Drop for NatsConsumer {
@@ -325,6 +307,10 @@ impl Consumer for NatsConsumer {
         .boxed()
     }
 
+    fn paused(&self) -> Option<watch::Receiver<bool>> {
+        Some(self.paused.told())
+    }
+
     fn next(&self, max: usize) -> BoxFuture<'_, Result<Vec<Message>, BusError>> {
         self.next_messages(max).boxed()
     }
@@ -345,7 +331,8 @@ impl Consumer for NatsConsumer {
     }
 
     fn release(&self, messages: &[Message]) -> BoxFuture<'_, Result<(), BusError>> {
-        let messages = messages.to_vec();
-        async move { self.take_back(&messages).await }.boxed()
+        // The write that lets go of the consumer carries it: nobody waits for a server that may be away.
+        self.holding.change(|position| messages.iter().for_each(|message| position.take_back(message)));
+        ready(Ok(())).boxed()
     }
 }

@@ -20,10 +20,10 @@ impl Core {
             let after = self.before(&stream.name, &info.state, began).await?;
             let reading = Reading { stream: stream.name.clone(), incarnation, filters: Vec::new(), after };
             range::read(&self.nats, reading, info.state.last_sequence, |read| {
-                let at = headers::published_at(read.headers.as_ref(), read.stored_at);
+                let at = headers::published_at(read.headers.as_ref(), read.stored_ns / 1_000_000);
                 let event = headers::to_event(&read.subject, read.headers.as_ref(), read.payload);
                 let event = event.filter(|event| headers::is_correlated(read.headers.as_ref(), event, id));
-                found.extend(event.map(|event| ((at, read.stored_at, read.sequence), event)));
+                found.extend(event.map(|event| ((at, read.stored_ns, read.sequence), event)));
                 true
             })
             .await?;

@@ -21,6 +21,7 @@ mod letters;
 mod names;
 mod nodes;
 mod opening;
+mod paused;
 mod position;
 mod positions;
 mod publish;

@@ -4,9 +4,10 @@ use super::BusError;
 use super::bucket::{Cell, WriteError};
 use super::consumer::NatsConsumer;
 use super::core::Core;
-use super::filters::Filters;
+use super::filters::{Filters, on_server};
 use super::holding::Holding;
 use super::names::{pause_key, source_key};
+use super::reader::Reading;
 use super::record::Record;
 use super::{headers, layout, range, replays};
 use crate::bus::{Consumer, ConsumerConfig, Start};
@@ -22,6 +23,8 @@ const LETTING_GO: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(500);
 /// A look that took longer says nothing about how long the position was not written before.
 const SLOW: Duration = Duration::from_millis(500);
+/// Old events moved at once.
+const PAGE: usize = 256;
 /// Conflicts in a row until the consumer counts as held: somebody else is writing.
 const CONFLICTS: usize = 5;
 
@@ -167,8 +170,8 @@ impl Core {
         Ok(NatsConsumer::start(self.clone(), config, (incarnation, backlog_end), (unclean, paused), holding))
     }
 
-    /// Puts the old events of subscriptions that were added later into the consumer's replay source. A repeat after a
-    /// crash is known by its id.
+    /// Puts the old events of subscriptions that were added later into the consumer's replay source, a page at a time. A
+    /// repeat after a crash is known by its id.
     async fn backfill(
         &self,
         config: &ConsumerConfig,
@@ -176,23 +179,30 @@ impl Core {
         patterns: &[SubjectPattern],
     ) -> Result<(), BusError> {
         let (incarnation, until) = (layout::incarnation(info), info.state.last_sequence);
-        let mut old = Vec::new();
-        let filters = super::filters::on_server(patterns, &self.stream(&config.stream)?.subjects);
-        let reading = super::reader::Reading { stream: config.stream.clone(), incarnation, filters, after: 0 };
-        range::read(&self.nats, reading, until, |read| {
-            let event = headers::to_event(&read.subject, read.headers.as_ref(), read.payload.clone());
-            let wanted = patterns.iter().any(|pattern| pattern.matches(&read.subject));
-            old.extend(event.filter(|_| wanted && read.sequence <= until).map(|event| (read.sequence, event)));
-            true
-        })
-        .await?;
-        tracing::info!(consumer = config.name(), events = old.len(), "old events of a new subscription come beside");
-        for (sequence, event) in old {
-            let id = format!("backfill/{}#{incarnation}/{sequence}", config.name());
-            let place = replays::Place { component: &config.component, stream: &config.stream, origin: sequence };
-            self.add_replay(place, (1, &id), &event).await?;
+        let filters = on_server(patterns, &self.stream(&config.stream)?.subjects);
+        let (mut after, mut events) = (0, 0);
+        loop {
+            let reading = Reading { stream: config.stream.clone(), incarnation, filters: filters.clone(), after };
+            let mut page = Vec::new();
+            range::read(&self.nats, reading, until, |read| {
+                after = read.sequence;
+                let event = headers::to_event(&read.subject, read.headers.as_ref(), read.payload);
+                let wanted = after <= until && patterns.iter().any(|pattern| pattern.matches(&read.subject));
+                page.extend(event.filter(|_| wanted).map(|event| (after, event)));
+                page.len() < PAGE
+            })
+            .await?;
+            for (sequence, event) in &page {
+                let id = format!("backfill/{}#{incarnation}/{sequence}", config.name());
+                let place = replays::Place { component: &config.component, stream: &config.stream, origin: *sequence };
+                self.add_replay(place, (1, &id), event).await?;
+            }
+            events += page.len();
+            if page.len() < PAGE {
+                tracing::info!(consumer = config.name(), events, "old events of a new subscription come beside");
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// The highest sequence that is still to be settled; 0 where there is none.

@@ -55,8 +55,8 @@ pub(super) struct Read {
     pub subject: async_nats::Subject,
     pub headers: Option<HeaderMap>,
     pub payload: Bytes,
-    /// When the server stored it, in milliseconds.
-    pub stored_at: u64,
+    /// When the server stored it, in nanoseconds since the epoch: it orders what was published within a millisecond.
+    pub stored_ns: u64,
     /// How many more there were when it was sent.
     pub pending: u64,
     room: Option<OwnedSemaphorePermit>,
@@ -190,12 +190,12 @@ impl Worker {
             }
             *expected += 1;
             let (sequence, pending) = (info.stream_sequence, info.pending);
-            let stored_at = u64::try_from(info.published.unix_timestamp_nanos() / 1_000_000).unwrap_or_default();
+            let stored_ns = u64::try_from(info.published.unix_timestamp_nanos()).unwrap_or_default();
             let message = message.message;
             let kib = u32::try_from(message.payload.len() / 1024 + 1).unwrap_or(ROOM_KIB).min(ROOM_KIB);
             let room = self.room.clone().acquire_many_owned(kib).await.ok();
             let (subject, headers, payload) = (message.subject, message.headers, message.payload);
-            let read = Read { sequence, subject, headers, payload, stored_at, pending, room };
+            let read = Read { sequence, subject, headers, payload, stored_ns, pending, room };
             if self.sender.send(read).await.is_err() {
                 return Err(Fault::End("nobody listens".to_owned()));
             }

@@ -53,6 +53,8 @@ pub struct Driver {
     control: watch::Receiver<Control>,
     behind: Behind,
     leave: Option<BoxFuture<'static, Leave>>,
+    /// Where the bus tells whether the consumer is paused, that counts and not what this process was told.
+    paused: Option<watch::Receiver<bool>>,
     lost: bool,
     answers: (mpsc::UnboundedSender<Answer>, mpsc::UnboundedReceiver<Answer>),
     answered: Vec<Answer>,
@@ -72,6 +74,7 @@ impl Driver {
     pub fn new(source: Arc<Source>, policy: Policy, budget: Budget, told: (watch::Receiver<Control>, Behind)) -> Self {
         Self {
             leave: Some(source.consumer.leave()),
+            paused: source.consumer.paused(),
             lost: false,
             source,
             machine: Machine::new(policy),
@@ -95,10 +98,7 @@ impl Driver {
     /// Runs until it is told to stop, or until the consumer is to be given up.
     pub async fn run(mut self) -> Ended {
         // What it was told before it began holds too.
-        let told = *self.control.borrow();
-        if told.paused || told.stop_within.is_some() {
-            self.controlled(false);
-        }
+        self.controlled(false);
         loop {
             let now = self.source.parts.clock.now();
             self.machine.tick(now);
@@ -300,15 +300,18 @@ impl Driver {
             () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => {}
             () = tokio::time::sleep_until(stop_at.unwrap_or_else(Instant::now)), if stop_at.is_some() => {}
             changed = self.control.changed() => self.controlled(changed.is_err()),
+            () = told_otherwise(&mut self.paused) => self.controlled(false),
         }
     }
 
     fn controlled(&mut self, abandoned: bool) {
         let control = *self.control.borrow_and_update();
         let stop_within = if abandoned { Some(Duration::ZERO) } else { control.stop_within };
-        self.machine.pause(control.paused || stop_within.is_some() || self.stop_at.is_some());
+        let paused = self.paused.as_ref().map_or(control.paused, |told| *told.borrow());
+        self.machine.pause(paused || stop_within.is_some() || self.stop_at.is_some());
         if let Some(within) = stop_within {
-            self.stop_at = Some(Instant::now() + within);
+            let at = Instant::now() + within;
+            self.stop_at = Some(self.stop_at.map_or(at, |earlier| earlier.min(at)));
             self.fetching = None;
         }
     }
@@ -360,6 +363,17 @@ fn kind(verdict: &Verdict) -> &'static str {
         Verdict::Broken { .. } => "broken",
         Verdict::Unavailable { .. } => "unavailable",
     }
+}
+
+/// Returns when the bus tells that the consumer is paused or resumed.
+async fn told_otherwise(paused: &mut Option<watch::Receiver<bool>>) {
+    if let Some(told) = paused
+        && told.changed().await.is_ok()
+    {
+        return;
+    }
+    // Nobody tells any more, or nobody ever did.
+    std::future::pending().await
 }
 
 /// The outcome of what is under way, once; waits for ever where nothing is.

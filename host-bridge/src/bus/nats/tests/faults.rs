@@ -85,6 +85,7 @@ async fn a_server_that_stops_for_longer_than_any_timeout_loses_and_doubles_nothi
                 // As the trigger does: again until it is taken.
                 while settle(consumer, message, &[("stock.low", &effect)]).await.is_err() {
                     unknown += 1;
+                    tokio::time::sleep(Duration::from_millis(20)).await;
                 }
                 unknown
             }

@@ -2,6 +2,7 @@
 
 mod faults;
 mod hand_over;
+mod looking;
 mod spreading;
 pub(in crate::bus) mod stage;
 mod timers;

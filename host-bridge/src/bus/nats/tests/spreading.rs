@@ -2,9 +2,9 @@
 //! leaves, and no key is handled twice at once or out of order.
 
 use super::stage::*;
-use crate::bus::Start;
 use crate::bus::contract::subscription;
 use crate::bus::nats::NatsBus;
+use crate::bus::{EventBus, Start};
 use crate::clock::SystemClock;
 use crate::delivery::KeyPath;
 use crate::dispatch::{Delivery, Dispatch, Verdict};
@@ -153,4 +153,31 @@ async fn who_dies_is_replaced_within_seconds_and_nothing_is_lost() {
     .await;
     assert_eq!(diary.lock().clashes, Vec::<String>::new());
     second.shutdown(Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_is_paused_and_resumed_in_whichever_process() {
+    let (url, clock) = (account(), Arc::new(SystemClock::default()));
+    let diary: Arc<Mutex<Diary>> = Arc::default();
+    let (one, two) = (open(&url, "one", clock.clone()).await, open(&url, "two", clock.clone()).await);
+    let trigger = start(&one, "one", &diary).await;
+    let handled = |component: &str| diary.lock().handled.get(component).map_or(0, Vec::len);
+    publish(&one, &["a"]).await;
+    until("all have it", async || (0..COMPONENTS).all(|number| handled(&format!("c{number}")) == 1)).await;
+    two.pause("c3", "ORDERS", true).await.unwrap();
+    let told = one.core.buckets.control.read::<bool>("pause.c3.ORDERS").await.unwrap();
+    assert_eq!(told.value, Some(true));
+    // The holder hears of it in its own time.
+    let mut number = 0;
+    until("nothing more comes to c3", async || {
+        let before = handled("c3");
+        number += 1;
+        publish(&one, &[&format!("b{number}")]).await;
+        until("the others have it", async || handled("c4") >= stored(&one, "ORDERS").await as usize).await;
+        handled("c3") == before
+    })
+    .await;
+    two.pause("c3", "ORDERS", false).await.unwrap();
+    until("all of it comes to c3", async || handled("c3") as u64 == stored(&one, "ORDERS").await).await;
+    trigger.shutdown(Duration::from_secs(5)).await;
 }

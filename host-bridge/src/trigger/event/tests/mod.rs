@@ -2,6 +2,7 @@
 
 mod cost;
 mod crashes;
+mod leaving;
 mod rules;
 mod stage;
 mod stopping;
