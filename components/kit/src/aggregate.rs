@@ -217,4 +217,4 @@ pub fn retry(error: StoreError) -> Failure {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,6 +5,7 @@
 
 pub mod aggregate;
 pub mod check;
+pub mod claims;
 pub mod events;
 pub mod http;
 pub mod ids;

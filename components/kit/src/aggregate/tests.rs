@@ -8,8 +8,8 @@ use serde_json::json;
 
 /// Counts pieces; adjusts by any amount that leaves none negative.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-struct Pieces {
-    count: i64,
+pub(crate) struct Pieces {
+    pub(crate) count: i64,
 }
 
 impl State for Pieces {
@@ -24,7 +24,7 @@ impl State for Pieces {
     }
 }
 
-struct Counter;
+pub(crate) struct Counter;
 
 impl Decider for Counter {
     type State = Pieces;
@@ -58,7 +58,7 @@ impl Decider for Counter {
     }
 }
 
-fn adjust(by: i64, keep: bool) -> Event {
+pub(crate) fn adjust(by: i64, keep: bool) -> Event {
     Event::InventoryAdjust(InventoryAdjustRequested {
         adjustment_quantity: by,
         adjustment_reason: AdjustmentReason::Correction,
@@ -69,7 +69,7 @@ fn adjust(by: i64, keep: bool) -> Event {
     })
 }
 
-fn meta(sequence: u64, event_id: &str) -> Metadata {
+pub(crate) fn meta(sequence: u64, event_id: &str) -> Metadata {
     Metadata {
         event_id: event_id.to_owned(),
         event_version: 1,
