@@ -8,6 +8,7 @@ mod support;
 use a4co_host::dispatch::Dispatch;
 use a4co_host::dispatch::{Effect, Verdict};
 use a4co_host::engine::LoadError;
+use a4co_host::host::Manners;
 use a4co_host::manifest::Limits;
 use http::Request;
 use http_body_util::Full;
@@ -45,6 +46,15 @@ async fn stores_swaps_and_variables_work_and_only_what_is_granted_opens() {
     assert_eq!(served.get("/echo/variable?colour").await.1, r#"Ok("blue")"#);
     assert!(served.get("/echo/variable?absent").await.1.contains("Undefined"));
     assert_eq!(served.get("/echo/cas").await.1, r#"[("raced", Some("three")), ("absent", None)] 5"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_spins_manners_a_swap_that_nobody_looked_before_overwrites() {
+    let echo = vec![component("echo", "echo")];
+    let memory = Memory::flushed();
+    let served = Served::start_with(echo, memory.clone(), memory, Manners::Spin).await.unwrap();
+    assert_eq!(served.get("/echo/cas").await.1, "error: the second swap overwrote the first");
+    assert_eq!(served.get("/echo/get?k").await.1, "Ok(None)", "all else is as ever");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -47,6 +47,7 @@ fn routes(application: &Application) -> String {
     let shown: Vec<(&str, &str)> = application
         .routes
         .iter()
+        .filter(|route| !route.is_reserved())
         .map(|r| (r.pattern.as_deref().unwrap_or("(private)"), r.component.as_str()))
         .collect();
     table("routes", &shown)

@@ -24,6 +24,7 @@ pub use load_error::LoadError;
 use crate::bus::EventBus;
 use crate::clock::Clock;
 use crate::durability::Durability;
+use crate::host::Manners;
 use crate::keyvalue::KeyValue;
 use crate::observe::Observer;
 use std::sync::Arc;
@@ -41,4 +42,6 @@ pub struct Services {
     pub clock: Arc<dyn Clock>,
     /// Who counts.
     pub observer: Arc<dyn Observer>,
+    /// How it behaves where hosts differ.
+    pub manners: Manners,
 }

@@ -4,6 +4,7 @@ use super::HostState;
 use super::bindings::keyvalue::atomics::{self, CasError};
 use super::bindings::keyvalue::batch;
 use super::bindings::keyvalue::store::{self, Error, KeyResponse};
+use super::manners::{Manners, increment_as_spin, swap_as_spin};
 use crate::durability::Durability;
 use crate::engine::{Invocation, Services};
 use crate::keyvalue::{Entry, KeyValue, KeyValueError, Swap};
@@ -24,6 +25,7 @@ struct Access {
     durability: Arc<dyn Durability>,
     granted: Vec<Arc<str>>,
     host_calls: u64,
+    manners: Manners,
 }
 
 impl KeyValueAccess {
@@ -34,6 +36,7 @@ impl KeyValueAccess {
             durability: Arc::clone(&services.durability),
             granted: component.key_value_stores.iter().map(|label| label.as_str().into()).collect(),
             host_calls: component.limits.host_calls,
+            manners: services.manners,
         }))
     }
 }
@@ -49,7 +52,8 @@ pub struct Bucket {
 pub struct Cas {
     store: Arc<str>,
     key: String,
-    seen: Entry,
+    /// `None` where nobody has looked yet, as may be with Spin's manners.
+    seen: Option<Entry>,
 }
 
 /// The capability at work: borrowed from a store's data for one host call.
@@ -122,6 +126,24 @@ impl KeyValueView<'_> {
         Ok(written.map(|watermark| self.invocation.observe(watermark)))
     }
 
+    async fn keys_as_spin(
+        &mut self,
+        bucket: &Resource<Bucket>,
+    ) -> wasmtime::Result<Result<Vec<String>, KeyValueError>> {
+        let (mut keys, mut cursor) = (Vec::new(), None);
+        loop {
+            let (page, next) = match self.page(bucket, cursor.as_deref()).await? {
+                Ok(page) => page,
+                Err(error) => return Ok(Err(error)),
+            };
+            keys.extend(page);
+            cursor = next;
+            if cursor.is_none() {
+                return Ok(Ok(keys));
+            }
+        }
+    }
+
     /// One page of keys after `cursor`, and where the next starts. It may show anything written so far.
     pub(super) async fn page(
         &mut self,
@@ -183,6 +205,13 @@ impl store::HostBucket for KeyValueView<'_> {
         bucket: Resource<Bucket>,
         cursor: Option<String>,
     ) -> wasmtime::Result<Result<KeyResponse, Error>> {
+        if self.access.manners == Manners::Spin {
+            if cursor.is_some() {
+                return Ok(Err(Error::Other("list_keys: cursor not supported".to_owned())));
+            }
+            let keys = self.keys_as_spin(&bucket).await?;
+            return Ok(keys.map(|keys| KeyResponse { keys, cursor: None }).map_err(failed));
+        }
         let page = self.page(&bucket, cursor.as_deref()).await?;
         Ok(page.map(|(keys, cursor)| KeyResponse { keys, cursor }).map_err(failed))
     }
@@ -200,6 +229,16 @@ impl atomics::Host for KeyValueView<'_> {
         delta: i64,
     ) -> wasmtime::Result<Result<i64, Error>> {
         let name = self.name(&bucket)?;
+        if self.access.manners == Manners::Spin {
+            return match increment_as_spin(&*self.access.stores, (&name, &key), delta).await {
+                Ok(Some((sum, Swap::Done { watermark, .. }))) => {
+                    self.invocation.observe(watermark);
+                    Ok(Ok(sum))
+                }
+                Ok(_) => wasmtime::bail!("`{key}` holds no number of eight bytes: Spin's store would end here"),
+                Err(error) => Ok(Err(failed(error))),
+            };
+        }
         let sum = told(self.invocation, self.access.stores.increment(&name, &key, delta).await);
         Ok(sum
             .map(|(sum, watermark)| {
@@ -213,14 +252,18 @@ impl atomics::Host for KeyValueView<'_> {
     async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> wasmtime::Result<Result<(), CasError>> {
         self.count()?;
         let Cas { store, key, seen } = self.table.delete(cas)?;
-        let swapped = self.access.stores.swap(&store, &key, seen.revision, value.into()).await;
+        let stores = &*self.access.stores;
+        let swapped = match (self.access.manners, &seen) {
+            (Manners::Own, Some(seen)) => stores.swap(&store, &key, seen.revision, value.into()).await,
+            _ => swap_as_spin(stores, (&store, &key), seen.as_ref(), value.into()).await,
+        };
         match told(self.invocation, swapped) {
             Ok(Swap::Done { watermark, .. }) => {
                 self.invocation.observe(watermark);
                 Ok(Ok(()))
             }
             Ok(Swap::Conflict(latest)) => {
-                let seen = noted(self.invocation, latest);
+                let seen = Some(noted(self.invocation, latest));
                 Ok(Err(CasError::CasFailed(self.table.push(Cas { store, key, seen })?)))
             }
             Err(error) => Ok(Err(CasError::StoreError(failed(error)))),
@@ -231,19 +274,30 @@ impl atomics::Host for KeyValueView<'_> {
 impl atomics::HostCas for KeyValueView<'_> {
     async fn new(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<Resource<Cas>, Error>> {
         let store = self.name(&bucket)?;
+        if self.access.manners == Manners::Spin {
+            return Ok(Ok(self.table.push(Cas { store, key, seen: None })?));
+        }
         match told(self.invocation, self.access.stores.get(&store, &key).await) {
             Ok(entry) => {
-                let seen = noted(self.invocation, entry);
+                let seen = Some(noted(self.invocation, entry));
                 Ok(Ok(self.table.push(Cas { store, key, seen })?))
             }
             Err(error) => Ok(Err(failed(error))),
         }
     }
 
-    /// What the swap will compare with: the value at the handle's making, not a later one.
+    /// What the swap will compare with: the value at the handle's making, not a later one. Spin looks only now.
     async fn current(&mut self, cas: Resource<Cas>) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
         self.count()?;
-        Ok(Ok(self.table.get(&cas)?.seen.value.as_deref().map(<[u8]>::to_vec)))
+        let handle = self.table.get_mut(&cas)?;
+        if self.access.manners == Manners::Spin {
+            match self.access.stores.get(&handle.store, &handle.key).await {
+                Ok(entry) => handle.seen = Some(noted(self.invocation, entry)),
+                Err(error) => return Ok(Err(failed(error))),
+            }
+        }
+        let value = handle.seen.as_ref().and_then(|entry| entry.value.as_deref());
+        Ok(Ok(value.map(<[u8]>::to_vec)))
     }
 
     async fn drop(&mut self, cas: Resource<Cas>) -> wasmtime::Result<()> {
@@ -264,7 +318,9 @@ impl batch::Host for KeyValueView<'_> {
             Err(error) => return Ok(Err(failed(error))),
         };
         let values = entries.into_iter().map(|entry| noted(self.invocation, entry).value.map(Vec::from));
-        Ok(Ok(keys.into_iter().zip(values).collect()))
+        let pairs = keys.into_iter().zip(values);
+        let leaves_out = self.access.manners == Manners::Spin;
+        Ok(Ok(pairs.filter(|(_, value)| value.is_some() || !leaves_out).collect()))
     }
 
     async fn set_many(

@@ -4,6 +4,7 @@ mod bindings;
 mod key_value;
 mod limits;
 mod log;
+mod manners;
 pub mod outgoing;
 mod spin_key_value;
 mod variables;
@@ -12,6 +13,7 @@ mod wasi;
 use crate::engine::{Invocation, Services};
 use crate::manifest::Component;
 use key_value::KeyValueAccess;
+pub use manners::Manners;
 use outgoing::{Outgoing, OutgoingHooks};
 use std::sync::Arc;
 use variables::Variables;
@@ -25,6 +27,7 @@ pub struct Guest {
     id: Arc<str>,
     component: Component,
     key_value: KeyValueAccess,
+    manners: Manners,
     variables: Variables,
     outgoing: Arc<Outgoing>,
 }
@@ -36,6 +39,7 @@ impl Guest {
         Arc::new(Self {
             id: component.id.as_str().into(),
             key_value: KeyValueAccess::new(services, &component),
+            manners: services.manners,
             variables: Variables::new(&component),
             component,
             outgoing,

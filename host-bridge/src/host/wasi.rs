@@ -1,5 +1,6 @@
 //! WASI itself: clocks, randomness, environment and standard streams. No files, no sockets.
 
+use super::manners::{ATOMICALLY, CREATES, Manners};
 use super::{Guest, HostState, log};
 use tracing::Level;
 use wasmtime::component::Linker;
@@ -18,6 +19,9 @@ pub(super) fn context(guest: &Guest) -> WasiCtx {
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false);
+    if guest.manners == Manners::Own {
+        builder.env(CREATES, ATOMICALLY);
+    }
     for (name, value) in &guest.component().environment {
         builder.env(name, value);
     }

@@ -72,6 +72,9 @@ impl Component {
     }
 }
 
+/// Where a bridge delivers events to the components of a host that has no event trigger: `/events/<component>`.
+const RESERVED: &str = "/events/";
+
 /// `[[trigger.http]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
@@ -79,6 +82,20 @@ pub struct Route {
     pub pattern: Option<String>,
     /// The component that serves it.
     pub component: String,
+}
+
+impl Route {
+    /// Whether it is for a bridge: from outside nothing answers there.
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        self.pattern.as_deref().is_some_and(is_reserved)
+    }
+}
+
+/// Whether a path or pattern lies where a bridge delivers.
+#[must_use]
+pub fn is_reserved(path: &str) -> bool {
+    path.starts_with(RESERVED) || path == RESERVED.trim_end_matches('/')
 }
 
 /// `[component.<id>]`.

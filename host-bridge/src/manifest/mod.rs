@@ -12,7 +12,7 @@ mod routes;
 mod tests;
 mod variables;
 
-pub use application::{Application, Build, Component, Events, Limits, Route, Subscription};
+pub use application::{Application, Build, Component, Events, Limits, Route, Subscription, is_reserved};
 pub use problem::{ManifestError, Problem};
 pub use variables::Given;
 

@@ -8,6 +8,7 @@ use crate::cli::{NatsOptions, UpOptions};
 use crate::clock::{Clock, SystemClock};
 use crate::durability::{AtOnce, Durability};
 use crate::engine::Services;
+use crate::host::Manners;
 use crate::keyvalue::KeyValue;
 use crate::keyvalue::embedded::EmbeddedKeyValue;
 use crate::keyvalue::nats::{NatsKeyValue, Place};
@@ -86,7 +87,8 @@ impl State {
         })
     }
 
-    async fn nats(
+    /// Opens NATS, whatever the state directory holds.
+    pub(super) async fn nats(
         application: &Application,
         (options, directory): (&NatsOptions, &Path),
         clock: Arc<dyn Clock>,
@@ -147,6 +149,7 @@ impl State {
             durability: self.durability.clone(),
             clock: self.clock.clone(),
             observer: self.metrics.clone(),
+            manners: Manners::Own,
         }
     }
 }

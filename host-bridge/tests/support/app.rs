@@ -5,6 +5,7 @@ use a4co_host::clock::{Millis, SystemClock};
 use a4co_host::dispatch::Delivery;
 use a4co_host::engine::{App, LoadError, Services};
 use a4co_host::event::{Event, Headers};
+use a4co_host::host::Manners;
 use a4co_host::keyvalue::KeyValue;
 use a4co_host::manifest::{Application, Component, Events, Limits, Route};
 use a4co_host::observe::Unobserved;
@@ -84,7 +85,7 @@ impl Served {
     }
 
     pub async fn try_start(components: Vec<Component>, memory: Arc<Memory>) -> Result<Self, LoadError> {
-        Self::over(components, Arc::clone(&memory) as _, memory).await
+        Self::start_with(components, Arc::clone(&memory) as _, memory, Manners::Own).await
     }
 
     /// The same with its values in another store.
@@ -92,6 +93,16 @@ impl Served {
         components: Vec<Component>,
         key_value: Arc<dyn KeyValue>,
         memory: Arc<Memory>,
+    ) -> Result<Self, LoadError> {
+        Self::start_with(components, key_value, memory, Manners::Own).await
+    }
+
+    /// With these manners; with Spin's, what is reserved for a bridge is served too.
+    pub async fn start_with(
+        components: Vec<Component>,
+        key_value: Arc<dyn KeyValue>,
+        memory: Arc<Memory>,
+        manners: Manners,
     ) -> Result<Self, LoadError> {
         let cache = tempfile::tempdir().unwrap();
         let bus = Kept::new(Arc::clone(&memory));
@@ -101,6 +112,7 @@ impl Served {
             durability: Arc::clone(&memory) as _,
             clock: Arc::new(SystemClock::default()),
             observer: Arc::new(Unobserved),
+            manners,
         };
         let application = Application {
             name: "test".into(),
@@ -116,7 +128,8 @@ impl Served {
         let app = App::load(&application, services, cache.path(), |_| {}).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(serve(Arc::clone(&app), listener, ServeOptions::default(), std::future::pending()));
+        let options = ServeOptions { bridged: manners == Manners::Spin, ..ServeOptions::default() };
+        tokio::spawn(serve(Arc::clone(&app), listener, options, std::future::pending()));
         let client = Client::builder(TokioExecutor::new()).build_http();
         Ok(Self { app, memory, bus, url, client, _cache: cache })
     }

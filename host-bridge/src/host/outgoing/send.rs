@@ -8,6 +8,7 @@ use super::retry::{self, Attempts};
 use crate::calls::{Callees, Internal, Publisher};
 use crate::durability::Durability;
 use crate::engine::{Invocation, Services};
+use crate::host::Manners;
 use crate::manifest::Component;
 use crate::observe::{BreakerState, Observer, SyncCall};
 use http::{Request, Response, Uri};
@@ -30,6 +31,7 @@ pub struct Outgoing {
     callees: Weak<dyn Callees>,
     durability: Arc<dyn Durability>,
     observer: Arc<dyn Observer>,
+    manners: Manners,
 }
 
 /// Where a request goes.
@@ -57,10 +59,11 @@ impl Outgoing {
             allowed,
             connections,
             breakers: Breakers::default(),
-            publisher: Publisher::new(component, services),
+            publisher: Publisher::new(component, Arc::clone(&services.bus)),
             callees,
             durability: Arc::clone(&services.durability),
             observer: Arc::clone(&services.observer),
+            manners: services.manners,
         })
     }
 
@@ -76,7 +79,10 @@ impl Outgoing {
     ) -> Result<Response<WasiBody>, Error> {
         let target = Target::of(request.uri())?;
         if let Some(Internal::Events) = Internal::of(&target.scheme, &target.host) {
-            return Ok(self.publisher.publish(&invocation, request).await);
+            return match self.manners {
+                Manners::Own => Ok(self.publisher.publish(&invocation, request).await),
+                Manners::Spin => Err(Error::DestinationNotFound),
+            };
         }
         let Some(allowed) = self.allowed.allows(&target.scheme, &target.host, target.port) else {
             tracing::warn!(

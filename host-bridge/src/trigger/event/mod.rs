@@ -41,8 +41,8 @@ pub struct Parts {
 
 type Controls = Arc<BTreeMap<(String, String), watch::Sender<Control>>>;
 
-/// Stops and resumes the hand-outs of single consumers of a running trigger.
-#[derive(Clone)]
+/// Stops and resumes the hand-outs of single consumers of a running trigger; of none where there is no trigger.
+#[derive(Clone, Default)]
 pub struct PauseSwitch(Controls);
 
 /// The running trigger. Dropping it stops all deliveries at once, as a crash would; see [`EventTrigger::shutdown`].

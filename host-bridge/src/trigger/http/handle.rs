@@ -3,6 +3,7 @@
 use super::body::{BoundedBody, DurableBody};
 use super::headers::{self, CORRELATION_ID};
 use crate::engine::{App, Failure, Invocation, Loaded, Origin};
+use crate::manifest::is_reserved;
 use crate::problem::Problem;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
@@ -12,14 +13,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wasmtime_wasi_http::WasiBody;
 
-/// Paths under here are for the bridge of other hosts; from outside nothing answers there.
-const RESERVED: &str = "/events/";
+/// What is served.
+#[derive(Clone)]
+pub(super) struct Site {
+    pub(super) app: Arc<App>,
+    /// Whether what is reserved for a bridge is served too.
+    pub(super) bridged: bool,
+}
 
 /// Answers one request. Never fails: what goes wrong becomes a problem.
-pub(super) async fn handle(app: &Arc<App>, request: Request<Incoming>, client: SocketAddr) -> Response<WasiBody> {
-    let origin = headers::origin(request.headers(), app.services().clock.now());
+pub(super) async fn handle(site: &Site, request: Request<Incoming>, client: SocketAddr) -> Response<WasiBody> {
+    let origin = headers::origin(request.headers(), site.app.services().clock.now());
     let correlation_id = origin.correlation_id.clone().unwrap_or_default();
-    let mut response = match routed(app, request, client, origin).await {
+    let mut response = match routed(site, request, client, origin).await {
         Ok(response) => response,
         Err(problem) => problem.correlated(&correlation_id).into_response(),
     };
@@ -30,14 +36,15 @@ pub(super) async fn handle(app: &Arc<App>, request: Request<Incoming>, client: S
 }
 
 async fn routed(
-    app: &Arc<App>,
+    Site { app, bridged }: &Site,
     request: Request<Incoming>,
     client: SocketAddr,
     origin: Origin,
 ) -> Result<Response<WasiBody>, Problem> {
     let (mut parts, body) = request.into_parts();
     let uri = parts.uri.clone();
-    let matched = Some(uri.path()).filter(|path| !is_reserved(path)).and_then(|path| app.router().route(path));
+    let matched =
+        Some(uri.path()).filter(|path| *bridged || !is_reserved(path)).and_then(|path| app.router().route(path));
     let matched = matched.ok_or_else(|| not_found(&uri))?;
     let component = app.component(matched.component).ok_or_else(|| not_found(&uri))?;
     headers::describe(&mut parts, &matched, client, &origin);
@@ -61,10 +68,6 @@ async fn routed(
     }
     let response = result.map_err(|failure| failed(&invocation, &failure))?;
     Ok(held_back(app, response, invocation).await)
-}
-
-fn is_reserved(path: &str) -> bool {
-    path.starts_with(RESERVED) || path == RESERVED.trim_end_matches('/')
 }
 
 /// The head waits for what the guest did before it, every chunk of the body for what it did since.

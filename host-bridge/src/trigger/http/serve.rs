@@ -1,6 +1,6 @@
 //! The HTTP server: accepts, serves, and on shutdown lets what runs come to its end.
 
-use super::handle;
+use super::handle::{self, Site};
 use crate::engine::App;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -29,17 +29,20 @@ pub struct ServeOptions {
     pub max_connections: usize,
     /// How long requests may take to end once shutdown begins; then their connections are cut.
     pub drain: Duration,
+    /// Whether the routes below `/events/` are served like any other, to a bridge; else nothing answers there.
+    pub bridged: bool,
 }
 
 impl Default for ServeOptions {
     fn default() -> Self {
-        Self { max_connections: 8_192, drain: Duration::from_secs(20) }
+        Self { max_connections: 8_192, drain: Duration::from_secs(20), bridged: false }
     }
 }
 
 /// Serves `app` on `listener` until `shutdown`, then drains. Returns once no request runs any more.
 pub async fn serve(app: Arc<App>, listener: TcpListener, options: ServeOptions, shutdown: impl Future<Output = ()>) {
     let (connections, stopping) = (TaskTracker::new(), CancellationToken::new());
+    let site = Site { app, bridged: options.bridged };
     let permits = Arc::new(Semaphore::new(options.max_connections));
     let mut shutdown = pin!(shutdown);
     loop {
@@ -49,7 +52,7 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, options: ServeOptions, 
         };
         match accepted {
             Ok((stream, client, permit)) => {
-                connections.spawn(connection(Arc::clone(&app), stream, client, stopping.clone(), permit));
+                connections.spawn(connection(site.clone(), stream, client, stopping.clone(), permit));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -76,7 +79,7 @@ async fn accept(
 }
 
 async fn connection(
-    app: Arc<App>,
+    site: Site,
     stream: TcpStream,
     client: SocketAddr,
     stopping: CancellationToken,
@@ -84,8 +87,8 @@ async fn connection(
 ) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
-        let app = Arc::clone(&app);
-        async move { Ok::<_, Infallible>(handle::handle(&app, request, client).await) }
+        let site = site.clone();
+        async move { Ok::<_, Infallible>(handle::handle(&site, request, client).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
