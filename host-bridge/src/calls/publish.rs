@@ -1,7 +1,9 @@
-//! `POST http://events.spin.internal/{subject}`: a component publishes one event and is told where it lies.
+//! `POST http://events.spin.internal/{subject}`: a component publishes one event and is told where it lies. The bridge
+//! offers the same to the components of another host.
 
 use crate::bus::{BusError, EventBus, Receipt};
-use crate::engine::{Invocation, Services};
+use crate::durability::Durability;
+use crate::engine::Invocation;
 use crate::event::{Event, Headers};
 use crate::host::outgoing::full;
 use crate::manifest::Component;
@@ -9,6 +11,7 @@ use crate::problem::Problem;
 use crate::subject::{Subject, SubjectPattern};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http_body::Body;
 use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
 use std::sync::Arc;
@@ -17,12 +20,37 @@ use wasmtime_wasi_http::WasiBody;
 /// Longest `traceparent`: a W3C one has 55 characters.
 const MAX_TRACEPARENT_BYTES: usize = 128;
 
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// One component's right to publish.
 pub struct Publisher {
     component: Arc<str>,
     granted: Vec<SubjectPattern>,
     event_bytes: usize,
     bus: Arc<dyn EventBus>,
+}
+
+/// Why an event was not published.
+enum Refusal {
+    /// It is not one, or not this component's to publish.
+    Request(Box<Problem>),
+    /// The bus did not take it.
+    Bus(BusError),
+}
+
+impl From<Box<Problem>> for Refusal {
+    fn from(problem: Box<Problem>) -> Self {
+        Self::Request(problem)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Request(problem) => *problem,
+            Refusal::Bus(error) => refused(&error),
+        }
+    }
 }
 
 /// The answer to a publish.
@@ -37,53 +65,68 @@ struct Published<'a> {
 impl Publisher {
     /// As `component`'s manifest entry grants.
     #[must_use]
-    pub fn new(component: &Component, services: &Services) -> Self {
+    pub fn new(component: &Component, bus: Arc<dyn EventBus>) -> Self {
         Self {
             component: component.id.as_str().into(),
             granted: component.events.as_ref().map(|events| events.publish.clone()).unwrap_or_default(),
             event_bytes: component.limits.event_bytes,
-            bus: Arc::clone(&services.bus),
+            bus,
         }
     }
 
-    /// Publishes; every outcome is a response. The caller's watermark comes to cover the event, nothing waits here.
+    /// Publishes for a guest of this process; every outcome is a response. The caller's watermark comes to cover the
+    /// event, nothing waits here.
     pub async fn publish(&self, invocation: &Invocation, request: Request<WasiBody>) -> Response<WasiBody> {
-        match self.tried(invocation, request).await {
-            Ok(response) => response,
-            Err(problem) => {
-                tracing::warn!(
-                    component = &*self.component,
-                    status = problem.status.as_u16(),
-                    "publish refused: {}",
-                    problem.detail
-                );
-                problem.into_response()
+        match self.accept(request).await {
+            Ok(receipt) => {
+                invocation.observe(receipt.watermark);
+                self.answer(&receipt).unwrap_or_else(|problem| self.refuse(*problem))
+            }
+            Err(refusal) => {
+                if let Refusal::Bus(error @ (BusError::Unknown(_) | BusError::Unavailable(_))) = &refusal {
+                    invocation.met_outage(error);
+                }
+                self.refuse(refusal.into())
             }
         }
     }
 
-    async fn tried(
-        &self,
-        invocation: &Invocation,
-        request: Request<WasiBody>,
-    ) -> Result<Response<WasiBody>, Box<Problem>> {
+    /// Publishes for somebody outside: the answer leaves once the event is on disk.
+    pub async fn publish_durably<B>(&self, request: Request<B>, durability: &dyn Durability) -> Response<WasiBody>
+    where
+        B: Body<Error: Into<BoxError>>,
+    {
+        let receipt = match self.accept(request).await {
+            Ok(receipt) => receipt,
+            Err(refusal) => return self.refuse(refusal.into()),
+        };
+        durability.durable(receipt.watermark).await;
+        self.answer(&receipt).unwrap_or_else(|problem| self.refuse(*problem))
+    }
+
+    fn refuse(&self, problem: Problem) -> Response<WasiBody> {
+        let (component, status) = (&*self.component, problem.status.as_u16());
+        tracing::warn!(component, status, "publish refused: {}", problem.detail);
+        problem.into_response()
+    }
+
+    async fn accept<B>(&self, request: Request<B>) -> Result<Receipt, Refusal>
+    where
+        B: Body<Error: Into<BoxError>>,
+    {
         let (parts, body) = request.into_parts();
         if parts.method != Method::POST {
-            return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "events are published with POST").into());
+            let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "events are published with POST");
+            return Err(Refusal::Request(problem.into()));
         }
         let subject = self.granted_subject(parts.uri.path())?;
         let headers = event_headers(&parts.headers)?;
         let event = Arc::new(Event::new(subject, self.read(body).await?, headers));
         if let Err(error) = event.envelope() {
-            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()).into());
+            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string());
+            return Err(Refusal::Request(problem.into()));
         }
-        let published = self.bus.publish(event).await;
-        if let Err(error @ (BusError::Unknown(_) | BusError::Unavailable(_))) = &published {
-            invocation.met_outage(error);
-        }
-        let receipt = published.map_err(|error| Box::new(refused(&error)))?;
-        invocation.observe(receipt.watermark);
-        self.answer(&receipt)
+        self.bus.publish(event).await.map_err(Refusal::Bus)
     }
 
     fn granted_subject(&self, path: &str) -> Result<Subject, Box<Problem>> {
@@ -96,7 +139,10 @@ impl Publisher {
         Err(Problem::new(StatusCode::FORBIDDEN, detail).into())
     }
 
-    async fn read(&self, body: WasiBody) -> Result<Bytes, Box<Problem>> {
+    async fn read<B>(&self, body: B) -> Result<Bytes, Box<Problem>>
+    where
+        B: Body<Error: Into<BoxError>>,
+    {
         let collected = Limited::new(body, self.event_bytes).collect().await;
         collected.map(http_body_util::Collected::to_bytes).map_err(|_| {
             let detail = format!("the event was not read whole, or is larger than {} bytes", self.event_bytes);

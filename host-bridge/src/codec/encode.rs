@@ -28,6 +28,17 @@ impl Sink {
         self.bytes.extend_from_slice(text.as_bytes());
     }
 
+    /// Appends a JSON value that came as text, within the limit and nested no deeper than [`super::MAX_DEPTH`].
+    ///
+    /// # Errors
+    /// Where it is too large, too deep, or no JSON.
+    pub fn json(&mut self, text: &str) -> Result<(), CodecError> {
+        let appended = self.check(text.len()).and_then(|()| check_json(text).map_err(Failure::new));
+        appended.map_err(|failure| failure.under("eventData"))?;
+        self.raw(text);
+        Ok(())
+    }
+
     /// Bytes so far.
     #[must_use]
     pub fn len(&self) -> usize {

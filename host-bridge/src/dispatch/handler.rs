@@ -21,8 +21,9 @@
 
 use super::checks;
 use super::contract::Contract;
-use super::emission::{Author, Grants};
+use super::emission::Author;
 use super::outcome::Reader;
+use super::typed::{Emissions, Grants};
 use super::wire;
 use super::{Delivery, Rejection, Verdict};
 use crate::clock::Millis;
@@ -126,15 +127,15 @@ impl HandlerPlan {
         let Ok(cause) = delivery.event.envelope() else {
             return Verdict::Reject(rejection("the event has no envelope".into()));
         };
-        let author = Author {
-            component: &self.component,
-            delivery,
-            cause,
+        let component = &self.component;
+        let author = Author { component, delivery, cause, event_bytes: self.grants.event_bytes };
+        let emissions = Emissions {
+            component,
             cases: &self.contract.outgoing,
             grants: &self.grants,
             shape: self.contract.outputs.emission,
         };
-        let reader = Reader { author, timer: self.contract.outputs.timer, outputs: self.outputs, now };
+        let reader = Reader { author, emissions, timer: self.contract.outputs.timer, outputs: self.outputs, now };
         reader.verdict(results)
     }
 }

@@ -3,11 +3,12 @@
 mod cases;
 mod checks;
 mod contract;
-mod emission;
+pub(crate) mod emission;
 pub mod handler;
 mod metadata;
-mod outcome;
+pub(crate) mod outcome;
 mod shape;
+pub(crate) mod typed;
 mod wire;
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! From what `handle` returned to a verdict.
 
-use super::emission::{Author, check_name, foreign, some, text, value};
+use super::emission::{Author, check_name};
 use super::shape::TimerShape;
+use super::typed::{Emissions, field, foreign, some, text};
 use super::{Effect, Rejection, Verdict};
 use crate::clock::Millis;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ const REASON_CHARACTERS: usize = 1_000;
 /// Reads the results of `handle`.
 pub(super) struct Reader<'a> {
     pub(super) author: Author<'a>,
+    pub(super) emissions: Emissions<'a>,
     /// `None` where the handler knows no timers.
     pub(super) timer: Option<TimerShape>,
     /// Most outputs of one handling.
@@ -45,7 +47,7 @@ impl Reader<'_> {
         let Val::Variant(case, Some(carried)) = output else { return Err(foreign("an output")) };
         match (case.as_str(), &**carried) {
             ("emit", emission) => {
-                let event = self.author.event(index, emission, self.now)?;
+                let event = self.author.event(index, &self.emissions.read(emission)?, self.now)?;
                 Ok(Effect::Publish(Arc::new(event)))
             }
             ("timer", Val::Record(fields)) => self.timer(index, fields),
@@ -60,9 +62,10 @@ impl Reader<'_> {
     fn timer(&self, index: usize, fields: &[(String, Val)]) -> Result<Effect, String> {
         let shape = self.timer.ok_or_else(|| foreign("a timer"))?;
         let name = text(fields, shape.name).ok_or_else(|| foreign("a timer"))?;
-        let Some(Val::U64(fire_at)) = value(fields, shape.fire_at) else { return Err(foreign("a timer")) };
-        let emission = value(fields, shape.emission).ok_or_else(|| foreign("a timer"))?;
-        self.author.timer(index, name, Millis(*fire_at), emission).map(Effect::SetTimer)
+        let Some(Val::U64(fire_at)) = field(fields, shape.fire_at) else { return Err(foreign("a timer")) };
+        let emission = field(fields, shape.emission).ok_or_else(|| foreign("a timer"))?;
+        let emission = self.emissions.read(emission)?;
+        self.author.timer(index, name, Millis(*fire_at), &emission).map(Effect::SetTimer)
     }
 }
 
@@ -86,6 +89,6 @@ fn failed(failure: &Val) -> Result<Verdict, String> {
 }
 
 /// A guest's words, fit for a log line: cut, and without control characters.
-fn readable(text: &str) -> String {
+pub(crate) fn readable(text: &str) -> String {
     text.chars().take(REASON_CHARACTERS).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
