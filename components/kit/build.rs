@@ -9,6 +9,9 @@ use wit_bindgen_core::wit_parser::{Resolve, Type, TypeDefKind, TypeId, TypeOwner
 use wit_bindgen_core::{Files, WorldGenerator as _};
 use wit_bindgen_rust::Opts;
 
+#[path = "build/shape.rs"]
+mod shape;
+
 const PACKAGE: &str = "a4co:marketplace";
 const VERSION: &str = "1.0.0";
 
@@ -106,7 +109,9 @@ fn registry(resolve: &Resolve) -> Result<String> {
         })
         .context("wit/delivery.wit has no variant `event`")?;
     ensure!(!event.cases.is_empty(), "variant `event` has no case");
-    let (mut subjects, mut types, mut write, mut read) = <(String, String, String, String)>::default();
+    let (mut subjects, mut types, mut write, mut read, mut shapes) =
+        <(String, String, String, String, String)>::default();
+    let mut tables = shape::Tables::new(resolve);
     for case in &event.cases {
         let subject = case.name.replace('-', ".");
         let variant = pascal(&case.name);
@@ -115,10 +120,13 @@ fn registry(resolve: &Resolve) -> Result<String> {
         writeln!(subjects, "Self::{variant}(_) => \"{subject}\",")?;
         writeln!(types, "Self::{variant}(_) => \"{}Event\",", pascal(record))?;
         writeln!(write, "Self::{variant}(data) => serde_json::to_string(data),")?;
+        writeln!(shapes, "\"{subject}\" => &{},", tables.of(&Type::Id(payload))?)?;
         writeln!(read, "\"{subject}\" => Self::{variant}(crate::wire::read_data(data)?),")?;
     }
+    let tables = tables.written;
     Ok(format!(
-        "impl Event {{
+        "{tables}
+impl Event {{
     /// The subject it is published under.
     #[must_use] pub fn subject(&self) -> &'static str {{ match self {{ {subjects} }} }}
     /// Its `eventType` on the wire.
@@ -134,6 +142,10 @@ fn registry(resolve: &Resolve) -> Result<String> {
     /// Where the subject is unknown or the data does not fit it.
     pub fn read(subject: &str, data: &str) -> Result<Self, crate::wire::WireError> {{
         Ok(match subject {{ {read} other => return Err(crate::wire::WireError::unknown_subject(other)) }})
+    }}
+    /// What `eventData` of a subject looks like; `None` where no event has it.
+    #[must_use] pub fn shape(subject: &str) -> Option<&'static crate::wire::Shape<'static>> {{
+        Some(match subject {{ {shapes} _ => return None }})
     }}
 }}"
     ))

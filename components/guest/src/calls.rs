@@ -78,8 +78,17 @@ fn failed(error: &str) -> CallError {
 }
 
 /// Publishes through `events_url`; the answer tells where the event lies.
-pub(crate) async fn publish(url: &str, subject: &str, wire: String) -> Result<Receipt, PublishError> {
-    let request = Request::post(format!("{}/{subject}", url.trim_end_matches('/')), wire);
+/// `authorization` is for a bridge; the host itself knows who calls.
+pub(crate) async fn publish(
+    url: &str,
+    subject: &str,
+    wire: String,
+    authorization: Option<String>,
+) -> Result<Receipt, PublishError> {
+    let mut request = Request::post(format!("{}/{subject}", url.trim_end_matches('/')), wire);
+    if let Some(authorization) = authorization {
+        request = request.with_header("authorization", &authorization);
+    }
     let response = match call(request).await {
         Ok(response) => response,
         Err(CallError::Denied(why)) => return Err(PublishError::Refused(why)),
@@ -89,6 +98,8 @@ pub(crate) async fn publish(url: &str, subject: &str, wire: String) -> Result<Re
     let text = String::from_utf8_lossy(&response.body);
     match response.status {
         200 => receipt(&text).ok_or_else(|| PublishError::Unavailable(format!("not a receipt: {text}"))),
+        // A key or a clock is wrong, not the event.
+        401 => Err(PublishError::Unavailable(format!("the bridge does not know us: {text}"))),
         400..=499 => Err(PublishError::Refused(text.into_owned())),
         _ => Err(PublishError::Unavailable(text.into_owned())),
     }

@@ -10,7 +10,8 @@ mod ports;
 pub use ports::Host;
 
 use kit::events::{Event, Failure, Metadata, Output};
-use kit::{Ports, Worker};
+use kit::http::Request;
+use kit::{Ports, Worker, bridge};
 
 /// Handles an event with a worker. What `export!` calls.
 ///
@@ -20,32 +21,51 @@ pub fn handle<W: Worker>(meta: Metadata, event: Event) -> Result<Vec<Output>, Fa
     spin_sdk::http::run(W::handle(&Host::of::<W>(), meta, event))
 }
 
-/// Serves a request with a worker. What `export!` calls.
+/// Serves a request with a worker that is driven by events, a bridge's deliveries among them. What `export!` calls.
 pub async fn serve<W: Worker>(request: spin_sdk::http::Request) -> spin_sdk::http::Response {
     let host = Host::of::<W>();
-    let mut request = convert::request_in(request);
-    if request.header("x-correlation-id").is_none() {
-        request = request.with_header("x-correlation-id", &host.new_id());
+    let request = identified(&host, request);
+    if bridge::is_delivery::<W>(&request) {
+        return convert::response_out(bridge::deliver::<W, _>(&host, &request).await);
     }
     convert::response_out(W::serve(&host, request).await)
+}
+
+/// Serves a request with a worker that no event drives. What `export!` calls.
+pub async fn serve_http<W: Worker>(request: spin_sdk::http::Request) -> spin_sdk::http::Response {
+    let host = Host::of::<W>();
+    let request = identified(&host, request);
+    convert::response_out(W::serve(&host, request).await)
+}
+
+/// The request with a correlation id, its own or a new one.
+fn identified(host: &Host, request: spin_sdk::http::Request) -> Request {
+    let request = convert::request_in(request);
+    match request.header("x-correlation-id") {
+        Some(_) => request,
+        None => request.with_header("x-correlation-id", &host.new_id()),
+    }
 }
 
 /// Makes a component of a [`Worker`]. `export!(W)` exports the event handler and HTTP, `export!(http W)` HTTP alone.
 #[macro_export]
 macro_rules! export {
     (http $worker:ty) => {
+        $crate::export!(@serve $worker, serve_http);
+    };
+    (@serve $worker:ty, $serve:ident) => {
         #[expect(unsafe_code, clippy::all, missing_docs, reason = "generated bindings")]
         mod component {
             use super::*;
 
             #[spin_sdk::http_component]
             async fn serve(request: spin_sdk::http::Request) -> spin_sdk::http::Response {
-                $crate::serve::<$worker>(request).await
+                $crate::$serve::<$worker>(request).await
             }
         }
     };
     ($worker:ty) => {
-        $crate::export!(http $worker);
+        $crate::export!(@serve $worker, serve);
 
         #[expect(unsafe_code, reason = "generated bindings")]
         mod handler {

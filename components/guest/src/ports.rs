@@ -4,9 +4,11 @@ use crate::bindings::wasi::keyvalue::store::{Bucket, Error};
 use crate::bindings::wasi::keyvalue::{atomics, batch, store};
 use crate::calls;
 use kit::Worker;
+use kit::claims::{Cells, Claims, Token};
 use kit::http::{Request, Response};
 use kit::ports::{CallError, Entry, Ports, PublishError, Receipt, StoreError, SwapError};
 use kit::time::Millis;
+use kit::token::{self, SigningKey};
 use std::rc::Rc;
 
 /// The one store label every Spin host has without configuration; keys of components are kept apart by prefix.
@@ -28,6 +30,14 @@ impl Host {
     #[must_use]
     pub fn of<W: Worker>() -> Self {
         Self { component: W::COMPONENT }
+    }
+
+    /// A token for the bridge, where we have a key to sign one with.
+    fn authorization(&self) -> Result<Option<String>, PublishError> {
+        let Some(text) = self.variable("events_key").filter(|text| !text.is_empty()) else { return Ok(None) };
+        let key = SigningKey::read(&text)
+            .map_err(|error| PublishError::Unavailable(format!("the variable `events_key`: {error}")))?;
+        Ok(Some(token::sign(&key, self.component, token::BRIDGE, self.now())))
     }
 
     fn key(&self, key: &str) -> String {
@@ -54,17 +64,30 @@ fn failed(error: Error) -> StoreError {
     })
 }
 
-impl Ports for Host {
+/// The environment variable by which a host says how its `swap` creates; absent, the claim protocol keeps creations safe.
+const CREATES: &str = "A4CO_CREATES";
+/// Its value where a swap of an absent key fails once somebody else has created it: our own host, Cosmos DB, DynamoDB.
+const ATOMICALLY: &str = "atomically";
+
+/// Whether this host's swap is safe on an absent key.
+fn creates_atomically() -> bool {
+    thread_local! {
+        static SAYS: bool = std::env::var(CREATES).is_ok_and(|how| how == ATOMICALLY);
+    }
+    SAYS.with(|says| *says)
+}
+
+impl Cells for Host {
     type Token = atomics::Cas;
 
-    async fn read(&self, key: &str) -> Result<Entry<Self::Token>, StoreError> {
+    async fn read(&self, key: &str) -> Result<Entry<atomics::Cas>, StoreError> {
         let token = atomics::Cas::new(&*bucket()?, &self.key(key)).map_err(failed)?;
         // Also tells the host what the swap compares with: one without a `current` before may overwrite.
         let value = token.current().map_err(failed)?;
         Ok(Entry { value, token })
     }
 
-    async fn swap(&self, token: Self::Token, value: Vec<u8>) -> Result<(), SwapError> {
+    async fn swap(&self, token: atomics::Cas, value: Vec<u8>) -> Result<(), SwapError> {
         atomics::swap(token, &value).map_err(|error| match error {
             atomics::CasError::CasFailed(_) => SwapError::Conflict,
             atomics::CasError::StoreError(error) => SwapError::Unknown(failed(error).0),
@@ -92,11 +115,47 @@ impl Ports for Host {
         bucket()?.delete(&self.key(key)).map_err(failed)
     }
 
+    async fn increment(&self, key: &str) -> Result<i64, StoreError> {
+        atomics::increment(&*bucket()?, &self.key(key), 1).map_err(failed)
+    }
+}
+
+impl Ports for Host {
+    type Token = Token<atomics::Cas>;
+
+    async fn read(&self, key: &str) -> Result<Entry<Self::Token>, StoreError> {
+        if creates_atomically() {
+            let Entry { value, token } = Cells::read(self, key).await?;
+            return Ok(Entry { value, token: Token::Cell(token) });
+        }
+        Claims(self).read(key).await
+    }
+
+    async fn swap(&self, token: Self::Token, value: Vec<u8>) -> Result<(), SwapError> {
+        Claims(self).swap(token, value).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        if creates_atomically() { Cells::get(self, key).await } else { Claims(self).get(key).await }
+    }
+
+    async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        if creates_atomically() { Cells::get_many(self, keys).await } else { Claims(self).get_many(keys).await }
+    }
+
+    async fn set(&self, key: &str, value: Vec<u8>) -> Result<(), StoreError> {
+        if creates_atomically() { Cells::set(self, key, value).await } else { Claims(self).set(key, value).await }
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        if creates_atomically() { Cells::delete(self, key).await } else { Claims(self).delete(key).await }
+    }
+
     async fn publish(&self, subject: &str, wire: String) -> Result<Receipt, PublishError> {
         let Some(url) = self.variable("events_url").filter(|url| !url.is_empty()) else {
             return Err(PublishError::Unavailable("the variable `events_url` is not set".to_owned()));
         };
-        calls::publish(&url, subject, wire).await
+        calls::publish(&url, subject, wire, self.authorization()?).await
     }
 
     async fn call(&self, request: Request) -> Result<Response, CallError> {

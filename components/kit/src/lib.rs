@@ -4,6 +4,7 @@
 //! in the exploration of the saga, in the simulation and as the native baseline of the benchmark.
 
 pub mod aggregate;
+pub mod bridge;
 pub mod check;
 pub mod claims;
 pub mod events;
@@ -16,6 +17,7 @@ pub mod ports;
 pub mod projection;
 pub mod submit;
 pub mod time;
+pub mod token;
 pub mod wire;
 pub mod worker;
 

@@ -38,6 +38,36 @@ impl Millis {
     }
 }
 
+/// Whether a text is an RFC 3339 instant: `2026-01-15T10:30:00.000Z`, or with an offset. Checks the calendar too.
+#[must_use]
+pub fn is_rfc3339(text: &str) -> bool {
+    has_rfc3339_shape(text.as_bytes()) && text.parse::<jiff::Timestamp>().is_ok()
+}
+
+/// jiff reads more than RFC 3339 (blanks for `T`, zone names, no seconds); this is the shape alone.
+fn has_rfc3339_shape(text: &[u8]) -> bool {
+    let Some((date_time, rest)) = text.split_at_checked(19) else { return false };
+    let shaped = date_time.iter().zip(b"dddd-dd-ddTdd:dd:dd").all(|(byte, shape)| match shape {
+        b'd' => byte.is_ascii_digit(),
+        exact => byte == exact,
+    });
+    shaped && is_offset(after_fraction(rest))
+}
+
+fn after_fraction(rest: &[u8]) -> &[u8] {
+    let Some(fraction) = rest.strip_prefix(b".") else { return rest };
+    let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if (1..=9).contains(&digits) { fraction.get(digits..).unwrap_or_default() } else { b"" }
+}
+
+fn is_offset(offset: &[u8]) -> bool {
+    match offset {
+        b"Z" => true,
+        [b'+' | b'-', h1, h2, b':', m1, m2] => [h1, h2, m1, m2].into_iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
+}
+
 /// Reads a duration setting: `1500ms`, `30s`, `15m`, `24h`, `7d`, or bare milliseconds.
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<u64> {

@@ -1,5 +1,13 @@
 //! The wire form of an event, as the marketplace's TypeScript services write and read it.
 
+mod conform;
+mod incoming;
+mod shape;
+
+pub use conform::{Fault, conform};
+pub use incoming::{Incoming, read_incoming};
+pub use shape::{Field, Shape};
+
 use crate::events::Event;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -110,7 +118,7 @@ pub fn read_data<T: DeserializeOwned>(text: &str) -> Result<T, WireError> {
     serde_json::from_slice(text.as_bytes()).map_err(|error| WireError(format!("eventData: {error}")))
 }
 
-/// Largest magnitude below which every integer has a `f64` of its own.
+/// Largest magnitude up to which every integer has a `f64` of its own.
 const EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
 
 /// Writes a number as JavaScript does: without a fraction where it has none.
@@ -121,7 +129,7 @@ pub fn number<S: serde::Serializer>(value: &f64, serializer: S) -> Result<S::Ok,
     if !value.is_finite() {
         return Err(serde::ser::Error::custom(format!("{value} is not a number that JSON can say")));
     }
-    if value.fract() == 0.0 && value.abs() < EXACT_INTEGER {
+    if value.fract() == 0.0 && value.abs() <= EXACT_INTEGER {
         #[expect(clippy::cast_possible_truncation, reason = "whole and within the exact range")]
         return serializer.serialize_i64(*value as i64);
     }
@@ -141,7 +149,7 @@ pub fn optional_number<S: serde::Serializer>(value: &Option<f64>, serializer: S)
 
 /// A list of (name, JSON text) as a JSON object.
 pub mod json_object {
-    use serde::de::Deserialize as _;
+    use serde::de::{MapAccess, Visitor};
     use serde::ser::{Error as _, SerializeMap as _};
     use serde_json::value::RawValue;
 
@@ -163,8 +171,26 @@ pub mod json_object {
     /// # Errors
     /// Where it is none.
     pub fn deserialize<'de, D: serde::Deserializer<'de>>(reader: D) -> Result<Vec<(String, String)>, D::Error> {
-        let object = serde_json::Map::<String, serde_json::Value>::deserialize(reader)?;
-        Ok(object.into_iter().map(|(name, value)| (name, value.to_string())).collect())
+        reader.deserialize_map(Pairs)
+    }
+
+    /// Keeps each value's text as it stands.
+    struct Pairs;
+
+    impl<'de> Visitor<'de> for Pairs {
+        type Value = Vec<(String, String)>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+            let mut pairs = Vec::new();
+            while let Some((name, value)) = entries.next_entry::<String, Box<RawValue>>()? {
+                pairs.push((name, value.get().to_owned()));
+            }
+            Ok(pairs)
+        }
     }
 }
 

@@ -9,5 +9,6 @@ mod response;
 pub use body::read_body;
 pub use page::{Page, page_of};
 pub use problem::{FieldError, Problem};
+pub(crate) use request::decode;
 pub use request::{Request, encode};
 pub use response::Response;

@@ -73,7 +73,7 @@ impl Request {
 }
 
 /// Percent-decoding; what is malformed stays as it is. `plus` turns `+` into a space, as in queries.
-fn decode(text: &str, plus: bool) -> String {
+pub(crate) fn decode(text: &str, plus: bool) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
