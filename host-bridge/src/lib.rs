@@ -3,6 +3,7 @@
 //! It knows nothing of any application: what a component handles is read from its own WIT.
 
 pub mod admin;
+pub mod bridge;
 pub mod building;
 pub mod bus;
 pub mod calls;
@@ -24,5 +25,6 @@ pub mod observe;
 pub mod problem;
 pub mod store;
 pub mod subject;
+pub mod tokens;
 pub mod trigger;
 pub mod up;

@@ -1,6 +1,6 @@
 //! The program `a4co`: parse, resolve, run.
 
-use a4co_host::cli::{self, Args, Options, RestoreOptions, UpOptions};
+use a4co_host::cli::{self, Args, BridgeCommand, Options, RestoreOptions, UpOptions};
 use a4co_host::{building, logging, manifest, store, up};
 use clap::Parser;
 use std::io::Write;
@@ -19,11 +19,13 @@ fn main() -> ExitCode {
 fn run(options: Options) -> anyhow::Result<()> {
     match options {
         Options::Up(options) => start(options),
+        Options::Bridge(command) => bridge(&command),
         Options::Check { manifest, given } => cli::check(&manifest, &given, &mut std::io::stdout()),
         Options::Client(options) => tokio::runtime::Runtime::new()?.block_on(cli::run(options)),
         Options::Streams(options) => {
             tokio::runtime::Runtime::new()?.block_on(cli::streams::run(options, &mut std::io::stdout()))
         }
+        Options::Keys(request) => cli::keys(&request, &mut std::io::stdout()),
         Options::Restore(options) => restore(&options),
         Options::Completions(shell) => Ok(std::io::stdout().write_all(&cli::completions(shell))?),
     }
@@ -43,4 +45,10 @@ fn start(options: UpOptions) -> anyhow::Result<()> {
     }
     building::check_built(&application)?;
     tokio::runtime::Runtime::new()?.block_on(up::run(application, options))
+}
+
+fn bridge(command: &BridgeCommand) -> anyhow::Result<()> {
+    logging::start(command.log_format, command.bridge.quiet)?;
+    let application = manifest::load(&command.manifest, &command.given)?;
+    tokio::runtime::Runtime::new()?.block_on(up::bridge(application, command))
 }

@@ -1,5 +1,7 @@
 //! `a4co up`: puts the parts together, runs them, and takes them apart in the right order.
 
+mod bridged;
+mod http_only;
 mod listeners;
 mod nats_bus;
 mod node;
@@ -7,6 +9,8 @@ mod operations;
 mod progress;
 mod signals;
 mod state;
+
+pub use bridged::bridge;
 
 use crate::admin::{self, Admin};
 use crate::cli::{UpOptions, screen};
@@ -33,6 +37,9 @@ const DRAIN: Duration = Duration::from_secs(20);
 /// # Errors
 /// Where it cannot start (each message says what to do), or where a part of it ends by itself.
 pub async fn run(application: Application, options: UpOptions) -> anyhow::Result<()> {
+    if options.http_only {
+        return http_only::run(application, &options).await;
+    }
     let listeners = Listeners::bind(&options).await?;
     let state = State::open(&application, &options).await?;
     let outcome = serve_all(&application, &options, listeners, &state).await;

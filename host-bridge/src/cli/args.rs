@@ -18,6 +18,8 @@ pub struct Args {
 pub(super) enum Command {
     /// Run the application of a spin.toml
     Up(UpArgs),
+    /// Deliver events from NATS to the components of another host, such as Spin, over HTTP
+    Bridge(BridgeArgs),
     /// Check a spin.toml without running it
     Check(ManifestArgs),
     /// Show, replay and discard events that could not be handled
@@ -32,6 +34,9 @@ pub(super) enum Command {
     /// Show and set up the application's streams on a NATS server
     #[command(subcommand)]
     Streams(StreamsCommand),
+    /// Make, replace and show the keys that a bridge and its components know each other by
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Write a consistent copy of a running host's state to a file
     Backup {
         /// The file to write; must not exist
@@ -71,6 +76,9 @@ pub(super) struct UpArgs {
     /// Run the manifest's build commands first
     #[arg(long)]
     pub(super) build: bool,
+    /// Serve HTTP alone, as Spin would: events are delivered by a bridge to /events/<component>
+    #[arg(long)]
+    pub(super) http_only: bool,
     /// Where the application is served
     #[arg(long, default_value = "127.0.0.1:3000")]
     pub(super) listen: SocketAddr,
@@ -87,6 +95,35 @@ pub(super) struct UpArgs {
     #[arg(long, value_enum, default_value_t)]
     pub(super) log_format: LogFormat,
     /// No progress, no start-up screen, nothing below a warning
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) nats: NatsArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct BridgeArgs {
+    #[command(flatten)]
+    pub(super) manifest: ManifestArgs,
+    /// The host that serves the components
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
+    pub(super) target: String,
+    /// Where components publish: what their variable events_url says
+    #[arg(long, default_value = "127.0.0.1:7070")]
+    pub(super) listen: SocketAddr,
+    /// Where operators are served: health, metrics, events, dead letters
+    #[arg(long, default_value = "127.0.0.1:7071")]
+    pub(super) admin_listen: SocketAddr,
+    /// The folder of the key files (`a4co keys generate`)
+    #[arg(long, default_value = "keys")]
+    pub(super) keys: PathBuf,
+    /// Where this bridge keeps who it is; its events lie in NATS
+    #[arg(long, default_value = ".a4co-bridge")]
+    pub(super) state_dir: PathBuf,
+    /// How log lines look
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) log_format: LogFormat,
+    /// No start-up screen, nothing below a warning
     #[arg(long, short)]
     pub(super) quiet: bool,
     #[command(flatten)]
@@ -202,6 +239,51 @@ pub(super) enum ConsumersCommand {
         consumer: String,
         #[command(flatten)]
         admin: AdminArgs,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct KeysArgs {
+    /// The folder of the key files
+    #[arg(long, default_value = "keys")]
+    pub(super) keys: PathBuf,
+    /// JSON, for programs
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeysCommand {
+    /// Make the first key of the bridge and of every component that may publish, or of the parties named
+    Generate {
+        /// a4co-bridge, or components
+        parties: Vec<String>,
+        /// The application's manifest
+        #[arg(long, short = 'f', default_value = "spin.toml")]
+        manifest: PathBuf,
+        #[command(flatten)]
+        keys: KeysArgs,
+    },
+    /// Give each party a new key that signs; the one before stays active until the next rotation
+    Rotate {
+        /// a4co-bridge, or components
+        #[arg(required = true)]
+        parties: Vec<String>,
+        #[command(flatten)]
+        keys: KeysArgs,
+    },
+    /// List the keys in the folder
+    List {
+        #[command(flatten)]
+        keys: KeysArgs,
+    },
+    /// Print a party's public keys, as the other side is configured with
+    Public {
+        /// a4co-bridge, or a component
+        party: String,
+        /// The folder of the key files
+        #[arg(long, default_value = "keys")]
+        keys: PathBuf,
     },
 }
 

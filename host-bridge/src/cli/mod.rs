@@ -6,6 +6,7 @@ mod client;
 mod consumers;
 mod dead_letters;
 mod events;
+mod keys;
 mod nats;
 mod options;
 pub mod screen;
@@ -17,8 +18,9 @@ mod tests;
 
 pub use args::{Args, completions};
 pub use check::check;
+pub use keys::{KeysRequest, keys};
 pub use nats::NatsOptions;
-pub use options::{ClientOptions, Options, Request, RestoreOptions, UpOptions};
+pub use options::{BridgeCommand, ClientOptions, Options, Request, RestoreOptions, UpOptions};
 
 use client::Client;
 

@@ -1,14 +1,16 @@
 //! What the arguments mean, checked.
 
 use super::args::{
-    AdminArgs, Args, Command, ConsumersCommand, DlqCommand, EventsCommand, ManifestArgs, StreamsArgs, StreamsCommand,
-    UpArgs,
+    AdminArgs, Args, BridgeArgs, Command, ConsumersCommand, DlqCommand, EventsCommand, ManifestArgs, StreamsArgs,
+    StreamsCommand, UpArgs,
 };
 use super::consumers::ConsumersRequest;
 use super::dead_letters::DeadLettersRequest;
 use super::events::EventsRequest;
-use super::nats::NatsOptions;
+use super::keys::KeysRequest;
+use super::nats::{NatsArgs, NatsOptions};
 use super::streams::StreamsOptions;
+use crate::bridge::BridgeOptions;
 use crate::logging::LogFormat;
 use crate::manifest::Given;
 use crate::subject::{Subject, SubjectPattern};
@@ -23,6 +25,8 @@ use url::Url;
 pub enum Options {
     /// Run the application.
     Up(UpOptions),
+    /// Deliver events to another host.
+    Bridge(BridgeCommand),
     /// Check the manifest.
     Check {
         /// The manifest.
@@ -34,6 +38,8 @@ pub enum Options {
     Client(ClientOptions),
     /// Show or set up streams.
     Streams(StreamsOptions),
+    /// Manage keys.
+    Keys(KeysRequest),
     /// Make a state directory from a backup.
     Restore(RestoreOptions),
     /// Print completions.
@@ -49,6 +55,8 @@ pub struct UpOptions {
     pub given: Given,
     /// Build first.
     pub build: bool,
+    /// No events: HTTP alone, as Spin serves it.
+    pub http_only: bool,
     /// Where the application is served.
     pub listen: SocketAddr,
     /// Where operators are served.
@@ -63,6 +71,23 @@ pub struct UpOptions {
     pub quiet: bool,
     /// Where events and state lie, if not in the state directory.
     pub nats: Option<NatsOptions>,
+}
+
+/// How to bridge to another host.
+#[derive(Debug)]
+pub struct BridgeCommand {
+    /// The manifest.
+    pub manifest: PathBuf,
+    /// Variables from outside.
+    pub given: Given,
+    /// Where events lie.
+    pub nats: NatsOptions,
+    /// Where this bridge keeps who it is; need not exist yet.
+    pub state_dir: PathBuf,
+    /// The bridge.
+    pub bridge: BridgeOptions,
+    /// How log lines look.
+    pub log_format: LogFormat,
 }
 
 /// What to ask of which host.
@@ -106,12 +131,14 @@ impl Options {
     pub fn resolve(args: Args) -> anyhow::Result<Self> {
         Ok(match args.command {
             Command::Up(up) => Self::Up(UpOptions::resolve(up)?),
+            Command::Bridge(args) => Self::Bridge(BridgeCommand::resolve(args)?),
             Command::Check(manifest) => Self::Check { given: given(&manifest)?, manifest: manifest.manifest },
             Command::Dlq(command) => dead_letters(command)?,
             Command::Events(command) => events(command)?,
             Command::Consumers(command) => consumers(command)?,
             Command::Streams(StreamsCommand::Plan(args)) => streams(args, false)?,
             Command::Streams(StreamsCommand::Apply(args)) => streams(args, true)?,
+            Command::Keys(command) => Self::Keys(KeysRequest::resolve(command)?),
             Command::Backup { file, admin } => client(admin, Request::Backup(std::path::absolute(file)?))?,
             Command::Restore { file, state_dir } => Self::Restore(RestoreOptions { file, state_dir }),
             Command::Completions { shell } => Self::Completions(shell),
@@ -128,6 +155,7 @@ impl UpOptions {
             given: given(&args.manifest)?,
             manifest: args.manifest.manifest,
             build: args.build,
+            http_only: args.http_only,
             listen: args.listen,
             admin_listen: args.admin_listen,
             cache_dir: args.cache_dir.unwrap_or_else(|| args.state_dir.join("cache")),
@@ -137,6 +165,32 @@ impl UpOptions {
             nats: NatsOptions::resolve(args.nats)?,
         })
     }
+}
+
+impl BridgeCommand {
+    fn resolve(args: BridgeArgs) -> anyhow::Result<Self> {
+        if args.listen == args.admin_listen && args.listen.port() != 0 {
+            bail!("--listen and --admin-listen are both {}: give them different ports", args.listen);
+        }
+        Ok(Self {
+            given: given(&args.manifest)?,
+            manifest: args.manifest.manifest,
+            nats: needed(args.nats)?,
+            state_dir: args.state_dir,
+            bridge: BridgeOptions {
+                target: args.target,
+                keys: args.keys,
+                listen: args.listen,
+                admin_listen: args.admin_listen,
+                quiet: args.quiet,
+            },
+            log_format: args.log_format,
+        })
+    }
+}
+
+fn needed(nats: NatsArgs) -> anyhow::Result<NatsOptions> {
+    NatsOptions::resolve(nats)?.context("--nats is missing: name the server, such as --nats nats://127.0.0.1:4222")
 }
 
 fn given(args: &ManifestArgs) -> anyhow::Result<Given> {
@@ -149,8 +203,7 @@ fn given(args: &ManifestArgs) -> anyhow::Result<Given> {
 }
 
 fn streams(args: StreamsArgs, apply: bool) -> anyhow::Result<Options> {
-    let nats = NatsOptions::resolve(args.nats)?
-        .context("--nats is missing: name the server, such as --nats nats://127.0.0.1:4222")?;
+    let nats = needed(args.nats)?;
     let given = given(&args.manifest)?;
     Ok(Options::Streams(StreamsOptions { manifest: args.manifest.manifest, given, nats, apply }))
 }

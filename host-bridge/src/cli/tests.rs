@@ -57,6 +57,13 @@ fn every_command_of_the_manual_is_accepted() {
         "a4co up --nats nats://u:p@a:4222 --durability fast",
         "a4co streams plan --nats nats://a:4222 --manifest a/spin.toml",
         "a4co streams apply --nats nats://a:4222 --nats-token-file t",
+        "a4co keys generate",
+        "a4co keys generate a4co-bridge order --keys k --json",
+        "a4co keys rotate order",
+        "a4co keys list --json",
+        "a4co keys public a4co-bridge --keys k",
+        "a4co up --http-only",
+        "a4co bridge --nats nats://a:4222 --target http://127.0.0.1:3000 --listen 127.0.0.1:7070 --keys k",
         "a4co backup copy.db",
         "a4co restore copy.db --state-dir s",
         "a4co completions bash",
@@ -244,4 +251,30 @@ subscriptions
 fn completions_know_the_commands() {
     let script = String::from_utf8(completions(clap_complete::Shell::Bash)).unwrap();
     assert!(script.contains("a4co") && script.contains("--state-dir") && script.contains("consumers"));
+}
+
+fn run_keys(folder: &Path, line: &str) -> anyhow::Result<String> {
+    let Options::Keys(request) = resolve(&format!("a4co keys {line} --keys {}", folder.display()))? else {
+        panic!("not keys")
+    };
+    let mut out = Vec::new();
+    super::keys(&request, &mut out)?;
+    Ok(String::from_utf8(out)?)
+}
+
+#[test]
+fn keys_are_made_shown_and_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = run_keys(folder.path(), "generate a4co-bridge order").unwrap();
+    assert!(made.starts_with("PARTY") && made.contains("is that component's secret"), "{made}");
+    assert!(run_keys(folder.path(), "generate order").unwrap_err().to_string().contains("a4co keys rotate"));
+    run_keys(folder.path(), "rotate order").unwrap();
+    let listed = run_keys(folder.path(), "list").unwrap();
+    assert_eq!(listed.lines().filter(|line| line.starts_with("order ")).count(), 2, "{listed}");
+    assert!(listed.contains("signs") && listed.contains("still verifies"), "{listed}");
+    let public = run_keys(folder.path(), "public order").unwrap();
+    assert!(public.contains("\"x\"") && !public.contains("\"d\""), "{public}");
+    for party in ["../order", "Order", ""] {
+        assert!(resolve(&format!("a4co keys public {party}")).is_err(), "{party}");
+    }
 }
