@@ -16,6 +16,8 @@ pub struct Settings {
     pub variables: Vec<(String, String)>,
     /// Environment.
     pub environment: Vec<(String, String)>,
+    /// Further arguments of `a4co up`.
+    pub arguments: Vec<String>,
 }
 
 impl Settings {
@@ -166,6 +168,7 @@ fn spawn(settings: &Settings, state: &Path, listen: SocketAddr, admin: SocketAdd
         .arg(state.join("state"))
         .arg("--cache-dir")
         .arg(artifacts::workspace().join("target/tmp/compiled"))
+        .args(&settings.arguments)
         .envs(settings.environment.iter().cloned())
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)

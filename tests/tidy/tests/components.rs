@@ -56,15 +56,38 @@ fn a_component_is_a_folder_like_the_others() {
 fn every_route_is_exercised_from_outside() {
     let tests: String = sources(&["rs"])
         .into_iter()
-        .filter(|source| source.path.starts_with("tests/end-to-end/"))
+        .filter(|source| source.path.starts_with("tests/end-to-end/") || source.path.starts_with("tests/bridge/"))
         .map(|source| source.text)
         .collect();
     let manifest = manifest();
     let routes = manifest["trigger"]["http"].as_array().unwrap();
-    assert_eq!(routes.len(), COMPONENTS.len());
-    for route in routes {
+    let public = routes.iter().filter(|route| !route["route"].as_str().unwrap().starts_with("/events/"));
+    assert_eq!(public.clone().count(), COMPONENTS.len());
+    for route in public {
         let route = route["route"].as_str().unwrap().trim_end_matches("/...");
         assert!(tests.contains(route), "no end-to-end test asks {route}");
+    }
+}
+
+#[test]
+fn every_subscriber_can_be_reached_by_a_bridge_and_is_given_its_keys() {
+    let manifest = manifest();
+    let routes = manifest["trigger"]["http"].as_array().unwrap();
+    for name in COMPONENTS {
+        let component = &manifest["component"][name];
+        let events = component.get("tool").and_then(|tool| tool.get("events"));
+        let subscribes = events.is_some_and(|events| !events["subscribe"].as_array().unwrap().is_empty());
+        let own = format!("/events/{name}");
+        let delivered = routes.iter().filter(|route| route["route"].as_str() == Some(&own)).count();
+        assert_eq!(delivered, usize::from(subscribes), "{name}");
+        if subscribes {
+            let variables = component["variables"].as_table().unwrap();
+            assert_eq!(variables["bridge_keys"].as_str(), Some("{{ bridge_keys }}"), "{name}");
+            let publishes_by_http = variables.contains_key("events_url");
+            let key = variables.get("events_key").and_then(toml::Value::as_str);
+            let expected = publishes_by_http.then(|| format!("{{{{ {name}_key }}}}"));
+            assert_eq!(key.map(str::to_owned), expected, "{name}: a key of its own");
+        }
     }
 }
 
