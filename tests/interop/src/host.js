@@ -20,7 +20,7 @@ export async function host(t, nats, args = []) {
   await eventually("the host is ready", async () => {
     if (running.hasEnded()) throw new Error(running.said());
     return (await fetch(`${admin}/readyz`)).ok;
-  }, 120_000);
+  }, 300_000);
   return new Host(url, admin, running);
 }
 

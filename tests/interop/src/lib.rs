@@ -53,7 +53,8 @@ fn install() {
 /// Whether what is installed is not older than what is wanted.
 fn is_current(place: &Path) -> bool {
     let changed = |path: &str| std::fs::metadata(place.join(path)).and_then(|file| file.modified()).ok();
-    changed("node_modules/.package-lock.json").is_some_and(|at| changed("package-lock.json").is_some_and(|lock| at >= lock))
+    changed("node_modules/.package-lock.json")
+        .is_some_and(|at| changed("package-lock.json").is_some_and(|lock| at >= lock))
 }
 
 #[expect(clippy::panic, reason = "for tests")]

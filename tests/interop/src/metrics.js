@@ -24,6 +24,15 @@ export function exported() {
   return found;
 }
 
+/// The samples of an answer of `/metrics`: their names, and the names of their labels.
+export function scraped(text) {
+  const samples = text.split("\n").filter((line) => line && !line.startsWith("#"));
+  return samples.map((line) => ({
+    name: line.match(/^\w+/)[0],
+    labels: [...(line.match(/\{(.*)\}/)?.[1] ?? "").matchAll(/(\w+)="(?:[^"\\]|\\.)*"/g)].map(([, label]) => label).sort(),
+  }));
+}
+
 function kindOf(registered, text) {
   const made = registered.match(/(Counter|Gauge)::default|(Histogram|Info)::new/);
   if (made) return made[1] ?? made[2];
@@ -34,6 +43,7 @@ function kindOf(registered, text) {
 
 function labelsOf(registered, text, kind, suffix) {
   const made = registered.match(/\(\s*(\[[^\]]+\]|consumer|NAMES),/) ?? family(registered, text);
+  if (kind === "Info") return new Set([...registered.matchAll(/\(\[?\("(\w+)"/g)].map(([, label]) => label));
   const written = made?.[1];
   const list = written?.startsWith("[") ? written : text.match(new RegExp(`(?:let ${written}|const ${written}[^=]*) = (\\[[^\\]]+\\])`))?.[1];
   const labels = new Set([...(list ?? "").matchAll(/"(\w+)"/g)].map(([, label]) => label));

@@ -74,10 +74,12 @@ test("SpinKube: the bridge runs as nobody in particular, is asked how it is, and
   for (const { ports: allowed } of policy.spec.ingress) for (const { port } of allowed) assert.ok(ports.includes(port), port);
   const mounts = new Map(container.volumeMounts.map(({ name, mountPath }) => [mountPath, name]));
   for (const argument of container.args) {
-    const [, path] = argument.match(/^--(?:nats-nkey|keys)=(\S+)$/) ?? [];
+    const [, path] = argument.match(/^--(?:nats-nkey|keys|state-dir)=(\S+)$/) ?? [];
     if (path) assert.ok(mounts.has(path) || mounts.has(dirname(path)), `${path} is not mounted`);
   }
-  for (const { secret } of spec.volumes) assert.ok(secret.secretName, "volumes are secrets");
+  for (const { name, secret, emptyDir } of spec.volumes) {
+    assert.ok([...mounts.values()].includes(name) && (secret?.secretName || emptyDir), `${name}: a secret, or a place of its own`);
+  }
   const app = parse(read("infra/spinkube/application.yaml"));
   const { value } = app.spec.variables.find(({ name }) => name === "events_url");
   assert.equal(new URL(value).hostname.split(".")[0], service.metadata.name, "components publish to the bridge");

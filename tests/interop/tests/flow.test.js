@@ -11,6 +11,7 @@ import { as, configuration, configured } from "../src/configured.js";
 import { eventually } from "../src/eventually.js";
 import { host } from "../src/host.js";
 import { connected, server } from "../src/server.js";
+import { exported, scraped } from "../src/metrics.js";
 import { ENVELOPE, departures } from "../src/shape.js";
 import { charges, list, sagaEnds, stock } from "../src/shop.js";
 import { STREAMS, contract, example, publish, read } from "../src/wire.js";
@@ -91,7 +92,19 @@ test("an order announced by a plain client is fulfilled, and told in the form of
     assert.ok(ids.has(event.metadata.causationId), `${message.subject} is caused by an event of the flow`);
     assert.deepEqual(departures(shapes.get(message.subject), event), [], message.subject);
   }
+  await checkMetrics(marketplace);
 });
+
+/// What the queries of `infra` are held against is what a running host exports.
+async function checkMetrics(marketplace) {
+  const known = exported();
+  const found = scraped(await (await fetch(`${marketplace.admin}/metrics`)).text());
+  assert.ok(found.length > 100, `${found.length} samples`);
+  for (const { name, labels } of found) {
+    assert.ok(known.has(name), `${name} is exported, but not read off the source`);
+    assert.deepEqual(labels, [...known.get(name)].sort(), name);
+  }
+}
 
 test("the same order announced again, past the broker's memory, is not charged again", { skip }, async (t) => {
   const { marketplace, js } = await both(t);

@@ -64,6 +64,12 @@ test("alerts ask for what exists, say what is wrong, and name a runbook", () => 
   assert.equal(new Set(all.map(({ alert }) => alert)).size, all.length, "no two have one name");
 });
 
+test("every alert has a case that says when it rises", () => {
+  const cases = parse(read("infra/prometheus/rules_test.yml")).tests.flatMap(({ alert_rule_test: all }) => all);
+  const risen = cases.filter(({ exp_alerts: expected }) => expected?.length > 0).map(({ alertname }) => alertname);
+  assert.deepEqual([...new Set(risen)].sort(), alerts().map(({ alert }) => alert).sort());
+});
+
 test("every alert that the design asks for is there", () => {
   const asked = alerts().map(({ expr }) => expr).join("\n");
   for (const metric of [
