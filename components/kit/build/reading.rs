@@ -54,7 +54,10 @@ pub fn write(resolve: &Resolve, package: &str) -> Result<String> {
             }
             _ => continue,
         };
-        writeln!(written, "impl FromValue for {path} {{ fn from_value(value: Value) -> Result<Self, Fault> {{ {body} }} }}")?;
+        writeln!(
+            written,
+            "impl FromValue for {path} {{ fn from_value(value: Value) -> Result<Self, Fault> {{ {body} }} }}"
+        )?;
         if !keeps_derived(resolve, def) {
             writeln!(
                 written,

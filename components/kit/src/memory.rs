@@ -20,6 +20,7 @@ pub struct Memory {
     variables: RefCell<BTreeMap<String, String>>,
     callee: RefCell<Option<Callee>>,
     interruption: RefCell<Option<Interruption>>,
+    after_read: RefCell<Option<Interruption>>,
     now: Cell<u64>,
     ids: Cell<u64>,
     /// The next so many swaps are carried out and answered as unknown.
@@ -66,6 +67,11 @@ impl Memory {
         *self.interruption.borrow_mut() = Some(Box::new(interruption));
     }
 
+    /// After the next read that is to change a value, and before its reader goes on, this happens.
+    pub fn interrupt_reader(&self, interruption: impl FnOnce(&Self) + 'static) {
+        *self.after_read.borrow_mut() = Some(Box::new(interruption));
+    }
+
     /// Moves the clock later.
     pub fn advance(&self, milliseconds: u64) {
         self.now.set(self.now.get() + milliseconds);
@@ -109,10 +115,13 @@ impl Ports for Memory {
     type Token = Token;
 
     async fn read(&self, key: &str) -> Result<Entry<Token>, StoreError> {
-        let store = self.store.borrow();
-        let found = store.get(key);
-        let revision = found.map_or(0, |(revision, _)| *revision);
-        Ok(Entry { value: found.map(|(_, value)| value.clone()), token: Token(key.to_owned(), revision) })
+        let found = self.store.borrow().get(key).cloned();
+        let revision = found.as_ref().map_or(0, |(revision, _)| *revision);
+        let interruption = self.after_read.borrow_mut().take();
+        if let Some(interruption) = interruption {
+            interruption(self);
+        }
+        Ok(Entry { value: found.map(|(_, value)| value), token: Token(key.to_owned(), revision) })
     }
 
     async fn swap(&self, token: Token, value: Vec<u8>) -> Result<(), SwapError> {

@@ -109,7 +109,8 @@ fn pick<'a>(from: &[&'a str], number: usize, salt: u64) -> &'a str {
 
 fn listing(number: usize, time: &str) -> String {
     let (kind, material, place) = (pick(&KINDS, number, 1), pick(&MATERIALS, number, 2), pick(&PLACES, number, 3));
-    let (category, subcategory, price) = (pick(&CATEGORIES, number, 4), kind.to_lowercase(), 500 + number * 7_919 % 20_000);
+    let (category, subcategory, price) =
+        (pick(&CATEGORIES, number, 4), kind.to_lowercase(), 500 + number * 7_919 % 20_000);
     format!(
         r#"{{"eventId":"listing-{number}","eventType":"NewProductListedEvent","aggregateId":"prod-{number}","eventVersion":1,"occurredOn":"{time}","eventData":{{"artisanId":"art-{}","productName":"{kind} de {material} de {place}","category":"{category}","subcategory":"{subcategory}","description":"Hecho a mano en {place} con {material} de la sierra. Pieza de la serie {number}.","price":{price},"currency":"EUR","initialStock":1,"craftingTime":2.5,"materials":["{material}"],"customizable":false,"listedAt":"{time}"}},"metadata":{{"publishedAt":"{time}","version":"1.0","correlationId":"listing-{number}","causationId":"bench"}}}}"#,
         number % 500

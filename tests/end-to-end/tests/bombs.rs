@@ -73,7 +73,8 @@ async fn each_bomb_is_a_dead_letter_and_the_others_go_on_meanwhile() -> Result<(
     }
     assert_eq!(letters(&admin).await.map(|letters| letters.len()), Some(BOMBS.len()), "a bomb is one delivery");
     let noise = host.log().matches("noise").count();
-    assert!((1..2_000).contains(&noise), "{noise} words of noise are in the log");
+    // Six bytes a word, 64 KiB an invocation.
+    assert!((1..11_000).contains(&noise), "{noise} words of noise are in the log");
 
     // All at once, on every place there is.
     for (mode, _) in BOMBS {

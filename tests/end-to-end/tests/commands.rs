@@ -53,10 +53,9 @@ async fn every_command_has_an_answer_for_programs() -> Result<()> {
     let shown = programs(&host, &["events", "show", reply.headers["x-correlation-id"].to_str()?])?;
     assert_eq!(shown["items"][0]["subject"], "order.created", "{shown}");
 
-    let letter = eventually("the dead letter", async || {
-        programs(&host, &["dlq", "list"]).ok()?["items"].get(0).cloned()
-    })
-    .await?;
+    let letter =
+        eventually("the dead letter", async || programs(&host, &["dlq", "list"]).ok()?["items"].get(0).cloned())
+            .await?;
     let id = letter["id"].as_str().unwrap_or_default();
     assert_eq!(programs(&host, &["dlq", "show", id])?["original"]["event"]["eventId"], "bad-1");
     assert_eq!(programs(&host, &["dlq", "replay", id])?, json!({ "id": id, "replayed": true }));
@@ -91,7 +90,12 @@ async fn the_tail_shows_what_is_published_and_matches() -> Result<()> {
     while !told.is_finished() {
         number += 1;
         let mut publish = start(&host, &["events", "publish", "inventory.stock.check", "-"])?;
-        publish.0.stdin.take().context("its input")?.write_all(undecodable(&format!("bad-{number}")).to_string().as_bytes())?;
+        publish
+            .0
+            .stdin
+            .take()
+            .context("its input")?
+            .write_all(undecodable(&format!("bad-{number}")).to_string().as_bytes())?;
         ensure!(publish.0.wait()?.success() && number < 100, "nothing is shown of {number} events");
     }
     let shown: Value = serde_json::from_str(&told.await?.context("a line")??)?;

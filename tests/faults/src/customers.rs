@@ -37,6 +37,12 @@ pub fn second_cancellation(key: &str) -> String {
     format!("cancel-again-{key}")
 }
 
+/// The same of a delivery.
+#[must_use]
+pub fn delivery(key: &str) -> String {
+    format!("deliver-{key}")
+}
+
 struct Customer {
     number: u64,
     client: Client,
@@ -118,7 +124,7 @@ impl Customer {
                         self.change(&key, &second_cancellation(&key), (&order_id, "cancel")).await?;
                     }
                 }
-                6..16 => self.change(&key, &format!("deliver-{key}"), (&order_id, "deliver")).await?,
+                6..16 => self.change(&key, &delivery(&key), (&order_id, "deliver")).await?,
                 16..22 => self.adjust(&key).await?,
                 _ => {}
             }

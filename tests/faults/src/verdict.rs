@@ -1,6 +1,6 @@
 //! What must hold once everything has come to rest: the customers' notes, the gateway's ledger and the marketplace agree.
 
-use crate::customers::{cancellation, second_cancellation};
+use crate::customers::{cancellation, delivery, second_cancellation};
 use crate::{Answer, Note, Notes, Stage};
 use anyhow::{Context as _, Result, bail, ensure};
 use end_to_end::{Money, Reply};
@@ -143,7 +143,8 @@ async fn told_once(stage: &Stage, order_id: &str, note: &Note, confirmed: bool) 
 /// A fact that lies there twice, under two ids, is one.
 async fn happened(stage: &Stage, order_id: &str, note: &Note) -> Result<BTreeMap<String, usize>> {
     let mut facts = BTreeSet::new();
-    for correlation in [note.key.clone(), cancellation(&note.key), second_cancellation(&note.key)] {
+    let key = &note.key;
+    for correlation in [key.clone(), cancellation(key), second_cancellation(key), delivery(key)] {
         let log = stage.host.admin().get(&format!("/events/{correlation}")).await?;
         for item in log.json["items"].as_array().into_iter().flatten() {
             let (subject, event) = (item["subject"].as_str().unwrap_or_default(), &item["event"]);

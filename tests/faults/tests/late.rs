@@ -36,8 +36,10 @@ fn asking(stage: &Stage) -> JoinHandle<Result<Reply>> {
 async fn fulfilled_once(stage: &Stage, reply: &Reply) -> Result<()> {
     ensure!(reply.status == 201, "{reply:?}");
     let mut notes = Notes::default();
-    notes.ask("the order", &Order::of(PRODUCT));
-    notes.hear("the order", reply)?;
+    // Its correlation, by which the log is asked what happened to it.
+    let key = reply.headers.get("x-correlation-id").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    notes.ask(key, &Order::of(PRODUCT));
+    notes.hear(key, reply)?;
     stage.shop.until(reply.text_at("/orderId"), &["confirmed"]).await?;
     pronounce(stage, &notes, &[(PRODUCT.to_owned(), STOCK)]).await
 }

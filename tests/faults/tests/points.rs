@@ -44,7 +44,7 @@ const UNKNOWN: [(&str, &str); 6] = [
 /// Asks with the same key until there is an answer.
 async fn placed(client: &Client, key: &str, order: &Order) -> Result<Reply> {
     eventually(&format!("an answer to {key}"), async || {
-        let reply = client.post_once("/api/v1/orders", key, &order.body()).await.ok()?;
+        let reply = client.post_traced("/api/v1/orders", key, &order.body()).await.ok()?;
         (reply.status < 500).then_some(reply)
     })
     .await

@@ -29,7 +29,7 @@ impl Drop for Gateway {
 }
 
 async fn charge(client: &Client, key: &str) -> Result<Value> {
-    let body = json!({ "amount": 3400, "currency": "EUR", "method": "tok_visa", "merchantReference": "order-1" });
+    let body = json!({ "amount": 3400, "currency": "EUR", "method": "tok_ok", "merchantReference": "order-1" });
     let reply = client.post_once("/gateway/charges", key, &body).await?;
     ensure!(reply.status < 300, "charging: {reply:?}");
     Ok(reply.json)
@@ -60,7 +60,7 @@ async fn a_charge_outlives_the_process_and_is_made_once() -> Result<()> {
     let (gateway, client) = Gateway::start(address, &journal).await?;
     assert_eq!(charge(&client, "order-1-1").await?, charged);
     assert_eq!(amounts(&client).await?, [3400]);
-    let other = json!({ "amount": 900, "currency": "EUR", "method": "tok_visa", "merchantReference": "order-2" });
+    let other = json!({ "amount": 900, "currency": "EUR", "method": "tok_ok", "merchantReference": "order-2" });
     let reply = client.post_once("/gateway/charges", "order-2-1", &other).await?;
     ensure!(reply.status < 300, "charging: {reply:?}");
     drop(gateway);

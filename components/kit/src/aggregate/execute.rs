@@ -85,7 +85,9 @@ async fn run<D: Decider, P: Ports>(ports: &P, input: Input<'_>, arrival: Arrival
             Known::No => {}
         }
         if let Some(outcome) = kept::<D, P>(ports, input).await.map_err(retry)? {
-            return Ok(Ended::Outcome(outcome, loaded.stored.state));
+            // It was kept after its swap: what was loaded before may be older than what came of it.
+            let newer = load::<D::State, P>(ports, input.id).await?;
+            return Ok(Ended::Outcome(outcome, newer.stored.state));
         }
         if arrival == Arrival::Local && !loaded.stored.inbox.has_room() {
             return Ok(Ended::NoRoom(loaded.stored.state));

@@ -192,6 +192,18 @@ fn what_http_applied_is_let_out_by_the_delivery_once() {
 }
 
 #[test]
+fn a_local_apply_outrun_between_its_reads_shows_the_state_after() {
+    let ports = Memory::default();
+    ports.interrupt_reader(|ports| {
+        let (meta, event) = (meta(1, "e1"), adjust(5, true));
+        assert_eq!(block_on(execute::<Counter, _>(ports, "a", &meta, &event)).unwrap().len(), 1);
+    });
+    let answer = block_on(apply_locally::<Counter, _>(&ports, "a", &meta(1, "e1"), &adjust(5, true))).unwrap();
+    let LocalAnswer::Outcome(_, state) = answer else { panic!("{answer:?}") };
+    assert_eq!(state.count, 5, "not what was loaded before the delivery");
+}
+
+#[test]
 fn a_late_local_apply_decides_nothing() {
     let ports = Memory::default();
     deliver(&ports, 1, "e1", 5);
