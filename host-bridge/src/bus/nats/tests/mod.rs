@@ -1,5 +1,6 @@
 //! The adapter against real servers.
 
+mod cluster;
 mod faults;
 mod hand_over;
 mod looking;
