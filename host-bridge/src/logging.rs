@@ -5,7 +5,7 @@ use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{self, format::Writer};
 
 /// What is logged where neither `A4CO_LOG` nor `RUST_LOG` says.
-const DEFAULT_FILTER: &str = "info";
+const DEFAULT_FILTER: &str = "info,async_nats=warn";
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]

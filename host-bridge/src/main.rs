@@ -1,7 +1,7 @@
 //! The program `a4co`: parse, resolve, run.
 
 use a4co_host::cli::{self, Args, BridgeCommand, Options, RestoreOptions, UpOptions};
-use a4co_host::{building, logging, manifest, store, up};
+use a4co_host::{building, logging, manifest, migrate, store, up};
 use clap::Parser;
 use std::io::Write;
 use std::process::ExitCode;
@@ -26,6 +26,10 @@ fn run(options: Options) -> anyhow::Result<()> {
             tokio::runtime::Runtime::new()?.block_on(cli::streams::run(options, &mut std::io::stdout()))
         }
         Options::Keys(request) => cli::keys(&request, &mut std::io::stdout()),
+        Options::Migrate(options) => {
+            logging::start(logging::LogFormat::default(), true)?;
+            tokio::runtime::Runtime::new()?.block_on(migrate::run(options, &mut std::io::stdout()))
+        }
         Options::Restore(options) => restore(&options),
         Options::Completions(shell) => Ok(std::io::stdout().write_all(&cli::completions(shell))?),
     }

@@ -4,7 +4,6 @@ mod bridged;
 mod http_only;
 mod listeners;
 mod nats_bus;
-mod node;
 mod operations;
 mod progress;
 mod signals;

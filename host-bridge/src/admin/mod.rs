@@ -43,6 +43,11 @@ pub trait Operations: Send + Sync + 'static {
     /// A sentence for the operator.
     fn ready(&self) -> Result<(), String>;
 
+    /// Why the bus cannot be asked now; `None` where it can.
+    fn away(&self) -> Option<String> {
+        None
+    }
+
     /// What an operator should look at though all is served, a sentence each.
     fn warnings(&self) -> Vec<String> {
         Vec::new()
@@ -77,9 +82,20 @@ pub struct Admin {
 /// The listener's routes.
 pub fn router(admin: Admin) -> Router {
     Router::new()
+        .merge(of_the_bus().route_layer(middleware::from_fn_with_state(admin.clone(), reachable)))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(scrape))
+        .route("/backup", post(backup))
+        .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "there is no such route on the admin listener"))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn(same_site))
+        .with_state(admin)
+}
+
+/// What asks the bus.
+fn of_the_bus() -> Router<Admin> {
+    Router::new()
         .route("/events", get(tail::tail))
         .route("/events/{name}", get(events::correlated).post(events::publish))
         .route("/dlq", get(dead_letters::list))
@@ -88,11 +104,14 @@ pub fn router(admin: Admin) -> Router {
         .route("/consumers", get(consumers::list))
         .route("/consumers/{component}/{stream}/pause", post(consumers::pause))
         .route("/consumers/{component}/{stream}/resume", post(consumers::resume))
-        .route("/backup", post(backup))
-        .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "there is no such route on the admin listener"))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(middleware::from_fn(same_site))
-        .with_state(admin)
+}
+
+/// What is known to be away is told at once.
+async fn reachable(State(admin): State<Admin>, request: Request, next: Next) -> Response {
+    match admin.operations.away() {
+        Some(why) => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why).into_response(),
+        None => next.run(request).await,
+    }
 }
 
 /// A page open in the operator's browser must not drive the host.
@@ -115,7 +134,8 @@ async fn ready(State(admin): State<Admin>) -> Result<String, Refusal> {
 
 async fn scrape(State(admin): State<Admin>) -> Response {
     // A bus that is away must not take the other metrics with it, nor keep them waiting.
-    if let Ok(Ok(consumers)) = tokio::time::timeout(CONSUMERS, admin.bus.consumers()).await {
+    let asked = async { if admin.operations.away().is_none() { admin.bus.consumers().await.ok() } else { None } };
+    if let Ok(Some(consumers)) = tokio::time::timeout(CONSUMERS, asked).await {
         admin.metrics.set_consumers(&consumers);
     }
     admin.metrics.set_sizes(&admin.operations.sizes());

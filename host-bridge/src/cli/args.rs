@@ -37,6 +37,16 @@ pub(super) enum Command {
     /// Make, replace and show the keys that a bridge and its components know each other by
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Move the state of a stopped embedded host into NATS
+    Migrate {
+        #[command(flatten)]
+        manifest: ManifestArgs,
+        /// The state directory of the host; it must not be running
+        #[arg(long, default_value = ".a4co")]
+        state_dir: PathBuf,
+        #[command(flatten)]
+        nats: NatsArgs,
+    },
     /// Write a consistent copy of a running host's state to a file
     Backup {
         /// The file to write; must not exist

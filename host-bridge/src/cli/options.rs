@@ -13,6 +13,7 @@ use super::streams::StreamsOptions;
 use crate::bridge::BridgeOptions;
 use crate::logging::LogFormat;
 use crate::manifest::Given;
+use crate::migrate::MigrateOptions;
 use crate::subject::{Subject, SubjectPattern};
 use anyhow::{Context, bail};
 use std::collections::BTreeMap;
@@ -40,6 +41,8 @@ pub enum Options {
     Streams(StreamsOptions),
     /// Manage keys.
     Keys(KeysRequest),
+    /// Move an embedded state into NATS.
+    Migrate(MigrateOptions),
     /// Make a state directory from a backup.
     Restore(RestoreOptions),
     /// Print completions.
@@ -136,6 +139,10 @@ impl Options {
             Command::Dlq(command) => dead_letters(command)?,
             Command::Events(command) => events(command)?,
             Command::Consumers(command) => consumers(command)?,
+            Command::Migrate { manifest, state_dir, nats } => {
+                let (nats, given) = (server(nats)?, given(&manifest)?);
+                Self::Migrate(MigrateOptions { manifest: manifest.manifest, given, state_dir, nats })
+            }
             Command::Streams(StreamsCommand::Plan(args)) => streams(args, false)?,
             Command::Streams(StreamsCommand::Apply(args)) => streams(args, true)?,
             Command::Keys(command) => Self::Keys(KeysRequest::resolve(command)?),
@@ -175,7 +182,7 @@ impl BridgeCommand {
         Ok(Self {
             given: given(&args.manifest)?,
             manifest: args.manifest.manifest,
-            nats: needed(args.nats)?,
+            nats: server(args.nats)?,
             state_dir: args.state_dir,
             bridge: BridgeOptions {
                 target: args.target,
@@ -189,10 +196,6 @@ impl BridgeCommand {
     }
 }
 
-fn needed(nats: NatsArgs) -> anyhow::Result<NatsOptions> {
-    NatsOptions::resolve(nats)?.context("--nats is missing: name the server, such as --nats nats://127.0.0.1:4222")
-}
-
 fn given(args: &ManifestArgs) -> anyhow::Result<Given> {
     let mut flags = BTreeMap::new();
     for text in &args.variables {
@@ -203,9 +206,14 @@ fn given(args: &ManifestArgs) -> anyhow::Result<Given> {
 }
 
 fn streams(args: StreamsArgs, apply: bool) -> anyhow::Result<Options> {
-    let nats = needed(args.nats)?;
-    let given = given(&args.manifest)?;
+    let (nats, given) = (server(args.nats)?, given(&args.manifest)?);
     Ok(Options::Streams(StreamsOptions { manifest: args.manifest.manifest, given, nats, apply }))
+}
+
+/// The server of a command that makes no sense without one.
+fn server(args: NatsArgs) -> anyhow::Result<NatsOptions> {
+    let missing = "--nats is missing: name the server, such as --nats nats://127.0.0.1:4222";
+    NatsOptions::resolve(args)?.context(missing)
 }
 
 fn client(args: AdminArgs, request: Request) -> anyhow::Result<Options> {

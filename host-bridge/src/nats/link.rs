@@ -72,9 +72,9 @@ impl Link {
                 self.past.send_modify(|past| past.forbidden = Some(text.as_str().into()));
                 tracing::warn!("NATS refuses: {text}");
             }
-            Event::ServerError(_) | Event::ClientError(_) | Event::SlowConsumer(_) => {
-                tracing::warn!("NATS: {event}");
-            }
+            Event::ServerError(_) | Event::SlowConsumer(_) => tracing::warn!("NATS: {event}"),
+            // Each attempt to connect again that fails; that the connection is lost was told.
+            Event::ClientError(_) => tracing::debug!("NATS: {event}"),
             Event::LameDuckMode | Event::Draining | Event::Closed => tracing::info!("NATS: {event}"),
         }
     }

@@ -14,15 +14,23 @@ const BUS_WAIT: Duration = Duration::from_millis(500);
 /// Fires timers until the future is dropped. `behind` counts the consumers that have not caught up since the start.
 pub async fn fire_timers(bus: Arc<dyn EventBus>, clock: Arc<dyn Clock>, mut behind: watch::Receiver<usize>) {
     let since = clock.now();
+    let mut failing = false;
     loop {
         // Marked as seen before the bus is asked, so that a change meanwhile is not missed.
         let caught_up = *behind.borrow_and_update() == 0;
         let rule = if caught_up { TimerRule::CaughtUp } else { TimerRule::CatchingUp { since } };
         let now = clock.now();
         let sleep = match bus.fire_due_timers(now, rule).await {
-            Ok(next) => next.map_or(LONGEST_SLEEP, |at| until(at, now)),
+            Ok(next) => {
+                if std::mem::take(&mut failing) {
+                    tracing::info!("timers are fired again");
+                }
+                next.map_or(LONGEST_SLEEP, |at| until(at, now))
+            }
             Err(error) => {
-                tracing::warn!(%error, wait_ms = BUS_WAIT.as_millis(), "timers could not be fired");
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(%error, "timers cannot be fired: tried again until they can");
+                }
                 BUS_WAIT
             }
         };

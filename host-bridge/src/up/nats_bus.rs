@@ -1,18 +1,10 @@
-//! The event bus over NATS.
+//! The event bus over NATS, opened and closed.
 
-use crate::bus::{BusError, EventBus, StreamConfig};
-use crate::clock::Clock;
+use crate::bus::nats::{NatsBus, NatsBusOptions};
+use crate::bus::{BusError, EventBus};
 use crate::nats::Nats;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt as _};
 use std::sync::Arc;
-
-/// Who asks for it, and for which application.
-pub(super) struct Node {
-    /// This process, over restarts.
-    pub(super) id: String,
-    /// What the names of our own streams and buckets begin with.
-    pub(super) prefix: String,
-}
 
 /// An open bus.
 pub(super) struct OpenBus {
@@ -21,13 +13,14 @@ pub(super) struct OpenBus {
     pub(super) close: BoxFuture<'static, ()>,
 }
 
-/// Opens it; the streams are there.
-pub(super) async fn open(
-    nats: Nats,
-    clock: Arc<dyn Clock>,
-    streams: Vec<StreamConfig>,
-    node: Node,
-) -> Result<OpenBus, BusError> {
-    let _ = (nats, clock, streams);
-    Err(BusError::Unavailable(format!("events over NATS are not in this build (node {}, {})", node.id, node.prefix)))
+/// Opens it; the application's streams are there.
+pub(super) async fn open(nats: Nats, options: NatsBusOptions) -> Result<OpenBus, BusError> {
+    let bus = NatsBus::open(nats, options).await?;
+    if bus.import().is_unfinished().await? {
+        return Err(BusError::Unavailable(
+            "a migration to it has not come to its end: run `a4co migrate` again".into(),
+        ));
+    }
+    let closing = bus.clone();
+    Ok(OpenBus { bus: Arc::new(bus), close: async move { closing.close().await }.boxed() })
 }

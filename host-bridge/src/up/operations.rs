@@ -34,6 +34,10 @@ impl Operations for Running {
         self.storage.away().map_or(Ok(()), Err)
     }
 
+    fn away(&self) -> Option<String> {
+        self.storage.away()
+    }
+
     fn warnings(&self) -> Vec<String> {
         self.storage.warnings()
     }

@@ -1,9 +1,9 @@
 //! The state of a running application, behind its ports: in the state directory, or in NATS.
 
-use super::nats_bus::{self, Node, OpenBus};
-use super::node;
+use super::nats_bus::{self, OpenBus};
 use crate::bus::EventBus;
 use crate::bus::embedded::EmbeddedBus;
+use crate::bus::nats::NatsBusOptions;
 use crate::cli::{NatsOptions, UpOptions};
 use crate::clock::{Clock, SystemClock};
 use crate::durability::{AtOnce, Durability};
@@ -17,6 +17,7 @@ use crate::manifest::Application;
 use crate::metrics::Metrics;
 use crate::nats::streams::{self, Alarms, Keeper, Standings};
 use crate::nats::{Nats, Preset};
+use crate::node;
 use crate::store::{DATABASE, DirectoryLock, Store, StoreOptions};
 use anyhow::Context as _;
 use futures::future::{BoxFuture, FutureExt as _};
@@ -116,8 +117,13 @@ impl State {
         let key_value = NatsKeyValue::new(nats.clone(), place);
         let at = || format!("the key-value stores at {}", nats.servers());
         key_value.prepare(&application.stores()).await.with_context(at)?;
-        let node = Node { id, prefix: options.prefix.clone() };
-        let bus = nats_bus::open(nats.clone(), clock.clone(), application.streams.clone(), node).await;
+        let bus = NatsBusOptions {
+            prefix: options.prefix.clone(),
+            node: id,
+            streams: application.streams.clone(),
+            clock: clock.clone(),
+        };
+        let bus = nats_bus::open(nats.clone(), bus).await;
         let OpenBus { bus, close } = bus.with_context(|| format!("the event bus at {}", nats.servers()))?;
         let asked = bus.clone();
         let standings: Standings = Arc::new(move || {

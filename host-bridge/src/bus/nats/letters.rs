@@ -32,25 +32,39 @@ impl Core {
         message: &Message,
         cause: &DeadLetterCause,
     ) -> Result<(), BusError> {
-        let (event, now) = (&message.event, self.clock.now());
-        let id = letter_id(source, place.origin, message.replay);
-        let mut map = headers::of_event(event, &self.names.letters(), now);
+        let letter = DeadLetter {
+            id: letter_id(source, place.origin, message.replay),
+            component: place.component.to_owned(),
+            stream: place.stream.to_owned(),
+            sequence: place.origin,
+            replay: message.replay,
+            event: message.event.clone(),
+            cause: cause.clone(),
+            died_at: self.clock.now(),
+        };
+        self.keep_letter(&letter).await
+    }
+
+    /// Keeps a letter as it is; one of the same id takes its place.
+    pub(super) async fn keep_letter(&self, letter: &DeadLetter) -> Result<(), BusError> {
+        let DeadLetter { id, component, stream, sequence, replay, event, cause, died_at } = letter;
+        let mut map = headers::of_event(event, &self.names.letters(), *died_at);
         let cause = serde_json::to_string(cause).map_err(|error| BusError::Unknown(error.to_string()))?;
         let set = [
             (headers::MESSAGE_ID, id.as_str()),
-            (ID, &id),
+            (ID, id),
             (SUBJECT, event.subject.as_str()),
-            (COMPONENT, place.component),
-            (STREAM, place.stream),
-            (SEQUENCE, &place.origin.to_string()),
-            (REPLAY, &message.replay.to_string()),
-            (DIED_AT, &now.0.to_string()),
+            (COMPONENT, component),
+            (STREAM, stream),
+            (SEQUENCE, &sequence.to_string()),
+            (REPLAY, &replay.to_string()),
+            (DIED_AT, &died_at.0.to_string()),
             (CAUSE, &cause),
         ];
         for (name, value) in set {
             headers::put(&mut map, name, value);
         }
-        let subject = self.names.letter((place.component, place.stream), &id);
+        let subject = self.names.letter((component, stream), id);
         match self.publish(&subject, map.clone(), event.body.clone()).await {
             // The original just fitted; with its cause it does not. What is lost then is said.
             Err(BusError::TooLarge(why)) => {

@@ -15,6 +15,7 @@ mod correlated;
 mod filters;
 mod headers;
 mod holding;
+pub(crate) mod import;
 mod layout;
 mod lease;
 mod letters;

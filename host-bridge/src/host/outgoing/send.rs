@@ -166,7 +166,9 @@ impl Outgoing {
         while let Some(request) = attempts.next() {
             let once = self.once(invocation, request, target, allowed);
             result = tokio::time::timeout_at(deadline, once).await.unwrap_or(Err(Error::HttpResponseTimeout));
-            let Some(pause) = attempts.pause().filter(|_| retry::is_transient(&result)) else { break };
+            // What a callee could not reach, it will not reach in a moment: the client is told at once to come again.
+            let hopeful = retry::is_transient(&result) && invocation.outage().is_none();
+            let Some(pause) = attempts.pause().filter(|_| hopeful) else { break };
             if Instant::now() + pause >= deadline {
                 break;
             }

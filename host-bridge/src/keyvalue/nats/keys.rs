@@ -27,9 +27,11 @@ pub(super) fn decode(token: &str) -> Option<String> {
     (encode(&key) == token).then_some(key)
 }
 
-/// The bucket of a store: what follows `KV_` in its stream's name.
+/// The bucket of a store: what follows `KV_` in its stream's name. Capitals are escaped: `A4CO_TIMERS` and its like are
+/// the host's own.
 pub(super) fn bucket(prefix: &str, store: &str) -> String {
-    let label = escape(store, LABEL_ESCAPE, |byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let label = escape(store, LABEL_ESCAPE, plain);
     format!("{prefix}_{label}")
 }
 
@@ -60,6 +62,7 @@ mod tests {
         assert_eq!(encode("user@x.es"), "user=40x=2Ees");
         assert_eq!(encode("ñ * >="), "=C3=B1=20=2A=20=3E=3D");
         assert_eq!(bucket("A4CO", "default"), "A4CO_default");
+        assert_eq!(bucket("A4CO", "TIMERS").find("TIMERS"), None);
         assert_ne!(bucket("A4CO", "a_b"), bucket("A4CO", "a.b"));
     }
 

@@ -131,16 +131,16 @@ pub async fn apply(nats: &Nats, plan: &Plan) -> Result<(), ProvisionError> {
 
 async fn carry_out(nats: &Nats, plan: &Plan) -> Result<(), ProvisionError> {
     for step in &plan.steps {
-        let (verb, config) = match step {
+        let (verb, what, config) = match step {
             Step::Keep { .. } => continue,
-            Step::Create(config) => ("CREATE", config),
-            Step::Change { corrected, .. } => ("UPDATE", corrected),
+            Step::Create(config) => ("CREATE", "created", config),
+            Step::Change { corrected, .. } => ("UPDATE", "changed", corrected),
         };
         let done = nats.api::<Info>(&format!("STREAM.{verb}.{}", config.name), config).await;
         if let Err(error) = done {
             return Err(refused(nats, config, &error).await);
         }
-        tracing::info!(stream = %config.name, replicas = config.num_replicas, "{}", verb.to_ascii_lowercase());
+        tracing::info!(stream = %config.name, replicas = config.num_replicas, "a stream is {what}");
     }
     Ok(())
 }

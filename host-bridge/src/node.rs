@@ -1,16 +1,15 @@
 //! Which node this is: a process that is started again on the same directory is the same one.
 
+use crate::clock::Millis;
 use anyhow::Context as _;
 use std::path::Path;
 use uuid::{NoContext, Timestamp, Uuid};
-
-use crate::clock::Millis;
 
 /// The file with the id.
 const FILE: &str = "node-id";
 
 /// The id kept in `directory`, made at the first start. Whoever calls holds the directory's lock.
-pub(super) fn id(directory: &Path, now: Millis) -> anyhow::Result<String> {
+pub(crate) fn id(directory: &Path, now: Millis) -> anyhow::Result<String> {
     let file = directory.join(FILE);
     match std::fs::read_to_string(&file) {
         Ok(text) => {
