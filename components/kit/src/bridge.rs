@@ -26,7 +26,7 @@ pub async fn deliver<W: Worker, P: Ports>(ports: &P, request: &Request) -> Respo
         return Response::from(problem).with_header("www-authenticate", "Bearer error=\"invalid_token\"");
     }
     if request.method != "POST" {
-        return Problem::method_not_allowed(&request.method).into();
+        return Problem::method_not_allowed(&request.method, "POST").into();
     }
     let Some(subject) = request.header("a4co-subject") else { return missing("A4co-Subject").into() };
     let incoming = match read_incoming(subject, &request.body) {
