@@ -15,8 +15,9 @@ pub const COPIES: Plan = CALM.with("2 copies", Troubles { copies: 2, ..NONE });
 pub const LOSSES: Plan = CALM.with("1 loss", Troubles { losses: 1, ..NONE });
 /// The customer cancels.
 pub const CANCELS: Plan = CALM.with("1 cancellation", Troubles { cancels: 1, ..NONE });
-/// The customer cancels twice, and a timer fires early.
-pub const CANCELS_TWICE: Plan = CALM.with("2 cancellations, 1 early timer", Troubles { cancels: 2, early: 1, ..NONE });
+/// The customer cancels twice, and a timer fires early; the second product is not to be had.
+pub const CANCELS_TWICE: Plan =
+    SHORT.with("short, 2 cancels, 1 early timer", Troubles { cancels: 2, early: 1, ..NONE });
 /// The customer cancels and gets the goods.
 pub const HANDED_OVER: Plan = CALM.with("1 cancellation, 1 delivery", Troubles { cancels: 1, deliveries: 1, ..NONE });
 /// Someone else takes the last piece, and a timer fires early.
@@ -27,11 +28,12 @@ pub const SILENCES: Plan = CALM.with("2 silences", Troubles { silences: 2, ..NON
 pub const DECLINED: Plan = DECLINING.with("declined, 1 copy", Troubles { copies: 1, ..NONE });
 
 /// Those of every run: each trouble with those that it meets in earnest.
-pub const BOUNDED: [Plan; 15] = [
+pub const BOUNDED: [Plan; 16] = [
     CALM,
     COPIES,
     LOSSES,
     CANCELS,
+    CANCELS_TWICE,
     RIVALS,
     SILENCES,
     DECLINED,
@@ -46,8 +48,7 @@ pub const BOUNDED: [Plan; 15] = [
 ];
 
 /// The larger ones.
-pub const FULL: [Plan; 16] = [
-    CANCELS_TWICE,
+pub const FULL: [Plan; 15] = [
     CALM.with("1 crash, 1 silence, 1 copy", Troubles { crashes: 1, silences: 1, copies: 1, ..NONE }),
     CALM.with("1 rival, 1 early timer, 1 copy", Troubles { rivals: 1, early: 1, copies: 1, ..NONE }),
     DECLINING.with("declined, 1 loss", Troubles { losses: 1, ..NONE }),
