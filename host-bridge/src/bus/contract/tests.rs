@@ -131,7 +131,7 @@ impl Bench for Simulated {
 }
 
 struct OnServer {
-    url: String,
+    url: stage::Account,
     clock: ManualClock,
     bus: NatsBus,
 }

@@ -107,7 +107,8 @@ async fn a_server_that_stops_for_longer_than_any_timeout_loses_and_doubles_nothi
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_consumer_deleted_on_the_server_is_made_anew() {
-    let bus = open(&account(), "one", Arc::new(clock())).await;
+    let url = account();
+    let bus = open(&url, "one", Arc::new(clock())).await;
     let consumer = bus.consume(orders()).await.unwrap();
     let mut injected = 0;
     for round in 0..3 {
@@ -127,7 +128,8 @@ async fn a_consumer_deleted_on_the_server_is_made_anew() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_created_anew_is_another_source_read_from_its_first_event() {
-    let bus = open(&account(), "one", Arc::new(clock())).await;
+    let url = account();
+    let bus = open(&url, "one", Arc::new(clock())).await;
     let consumer = bus.consume(orders()).await.unwrap();
     publish(&bus, &["a", "b"]).await;
     let before = bus.publish(event("order.created", "c")).await.unwrap();
@@ -153,7 +155,8 @@ async fn a_stream_created_anew_is_another_source_read_from_its_first_event() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_stream_refuses_and_loses_nothing() {
-    let nats = connect(&account()).await;
+    let url = account();
+    let nats = connect(&url).await;
     let config = async_nats::jetstream::stream::Config {
         name: "ORDERS".to_owned(),
         subjects: vec!["order.>".to_owned()],
@@ -173,7 +176,8 @@ async fn a_full_stream_refuses_and_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_that_is_too_large_is_said_to_be() {
-    let bus = open(&account(), "one", Arc::new(clock())).await;
+    let url = account();
+    let bus = open(&url, "one", Arc::new(clock())).await;
     let small = event("order.created", "a");
     let body = vec![b'x'; 9 << 20];
     let large = crate::event::Event::new(small.subject.clone(), body.into(), small.headers.clone());
@@ -207,7 +211,8 @@ async fn a_bucket_that_somebody_changed_is_refused_with_what_differs() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_watches_sees_what_is_published_from_then_on() {
-    let bus = open(&account(), "one", Arc::new(clock())).await;
+    let url = account();
+    let bus = open(&url, "one", Arc::new(clock())).await;
     publish(&bus, &["before"]).await;
     let mut tail = bus.tail();
     // It begins with the stream's end as the server tells it, a moment after the call.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_of_many_letters_have_no_gap_though_some_are_gone() {
-    let bus = open(&account(), "one", Arc::new(clock())).await;
+    let url = account();
+    let bus = open(&url, "one", Arc::new(clock())).await;
     let cause = |number: u64| DeadLetterCause {
         kind: "rejected".to_owned(),
         reason: number.to_string(),
@@ -43,7 +44,8 @@ async fn pages_of_many_letters_have_no_gap_though_some_are_gone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_correlation_that_tells_when_it_began_is_found_from_there() {
-    let bus = open(&account(), "one", Arc::new(SystemClock::default())).await;
+    let url = account();
+    let bus = open(&url, "one", Arc::new(SystemClock::default())).await;
     for number in 0..40 {
         bus.publish(event("order.created", &format!("before-{number}"))).await.unwrap();
     }
@@ -64,7 +66,8 @@ async fn a_correlation_that_tells_when_it_began_is_found_from_there() {
 async fn many_old_events_come_beside_a_later_subscription_each_once() {
     use crate::bus::Start;
     use crate::bus::contract::subscription;
-    let bus = open(&account(), "one", Arc::new(clock())).await;
+    let url = account();
+    let bus = open(&url, "one", Arc::new(clock())).await;
     let first = subscription("one", "ORDERS", &[("order.created", Start::All)]);
     drop(bus.consume(first).await.unwrap());
     let events: Vec<_> = (0..600).map(|number| event("order.paid", &format!("e{number}"))).collect();

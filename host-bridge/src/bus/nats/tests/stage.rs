@@ -8,23 +8,41 @@ use crate::dispatch::Effect;
 use crate::nats::{Nats, NatsSettings, Preset};
 use artifacts::nats::NatsServer;
 use async_nats::jetstream::stream::Config;
+use parking_lot::Mutex;
 use std::fmt::Write as _;
-use std::sync::Arc;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::ops::Deref;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-/// Accounts of the shared server; more tests than that in one process need more.
-const ACCOUNTS: usize = 96;
+/// Accounts of one server; after so many tests the next begins another.
+const ACCOUNTS: usize = 64;
 
-/// The address of a fresh account of the server that all tests of this process share.
-pub fn account() -> String {
-    static SERVER: OnceLock<NatsServer> = OnceLock::new();
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let server = SERVER.get_or_init(|| NatsServer::configured(&accounts()));
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    assert!(number < ACCOUNTS, "the shared server has {ACCOUNTS} accounts");
-    format!("nats://t{number}:t@{}", server.address())
+/// A fresh account of a server that the tests which run now share; it ends with the last of them.
+pub struct Account {
+    url: String,
+    _server: Arc<NatsServer>,
+}
+
+impl Deref for Account {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.url
+    }
+}
+
+/// A fresh account.
+pub fn account() -> Account {
+    static SHARED: Mutex<(Weak<NatsServer>, usize)> = Mutex::new((Weak::new(), 0));
+    let mut shared = SHARED.lock();
+    let server = shared.0.upgrade().filter(|_| shared.1 < ACCOUNTS).unwrap_or_else(|| {
+        let server = Arc::new(NatsServer::configured(&accounts()));
+        *shared = (Arc::downgrade(&server), 0);
+        server
+    });
+    let url = format!("nats://t{}:t@{}", shared.1, server.address());
+    shared.1 += 1;
+    Account { url, _server: server }
 }
 
 fn accounts() -> String {
