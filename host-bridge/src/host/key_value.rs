@@ -3,8 +3,8 @@
 use super::bindings::keyvalue::atomics::{self, CasError};
 use super::bindings::keyvalue::batch;
 use super::bindings::keyvalue::store::{self, Error, KeyResponse};
-use super::{HostState, running};
 use super::manners::{Manners, increment_as_spin, swap_as_spin};
+use super::{HostState, running};
 use crate::durability::Durability;
 use crate::engine::{Invocation, Services};
 use crate::failpoint::{self, Point};

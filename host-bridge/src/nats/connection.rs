@@ -246,18 +246,25 @@ fn numbers(version: &str) -> (u64, u64) {
     (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default())
 }
 
-/// Why this user cannot use JetStream; `None` where it can.
+/// Why this user cannot use JetStream; `None` where it can. A cluster that is just starting is waited for.
 async fn without_jetstream(client: &Client, link: &Link) -> Option<String> {
-    let reason = link::probe(client).await.err()?;
-    let forbidden = link.follow().borrow().forbidden.clone();
-    Some(match forbidden {
-        Some(forbidden) => format!(
-            "forbids what JetStream needs ({forbidden}): grant this user to publish `$JS.API.>`, `$KV.>` and the \
-             streams' subjects, and to subscribe to `_INBOX.>`"
-        ),
-        None => format!(
-            "does not answer `{}` ({reason}): enable JetStream for this user's account (`jetstream: enabled`)",
-            link::ACCOUNT_INFO
-        ),
-    })
+    let until = tokio::time::Instant::now() + CONNECTING;
+    loop {
+        let unanswered = link::probe(client).await.err()?;
+        let forbidden = link.follow().borrow().forbidden.clone();
+        if let Some(forbidden) = forbidden {
+            return Some(format!(
+                "forbids what JetStream needs ({forbidden}): grant this user to publish `$JS.API.>`, `$KV.>` and the \
+                 streams' subjects, and to subscribe to `_INBOX.>`"
+            ));
+        }
+        if !unanswered.silent || tokio::time::Instant::now() >= until {
+            return Some(format!(
+                "does not answer `{}` ({}): enable JetStream for this user's account (`jetstream: enabled`), and in a \
+                 cluster see that a majority of its servers runs",
+                link::ACCOUNT_INFO,
+                unanswered.reason
+            ));
+        }
+    }
 }

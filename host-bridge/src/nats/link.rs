@@ -97,10 +97,10 @@ impl Link {
                     missed = 0;
                     self.answers();
                 }
-                Err(reason) => {
+                Err(unanswered) => {
                     missed += 1;
                     if missed >= MISSED {
-                        self.falls_silent(reason);
+                        self.falls_silent(unanswered.reason);
                     }
                 }
             }
@@ -128,10 +128,21 @@ impl Link {
 #[derive(Deserialize)]
 struct Account {}
 
+/// JetStream is not there, or not yet.
+pub(super) struct Unanswered {
+    /// In words.
+    pub(super) reason: String,
+    /// Nobody said so: a cluster that has no leader yet is as silent as one that will never answer.
+    pub(super) silent: bool,
+}
+
 /// Asks once.
-pub(super) async fn probe(client: &Client) -> Result<(), String> {
+pub(super) async fn probe(client: &Client) -> Result<(), Unanswered> {
+    let told = |reason| Unanswered { reason, silent: false };
     let asked = tokio::time::timeout(PROBE, client.request(ACCOUNT_INFO, Bytes::new())).await;
-    let Ok(answered) = asked else { return Err(format!("no answer within {} ms", PROBE.as_millis())) };
-    let message = answered.map_err(|error| error.to_string())?;
-    parse::<Account>(&message.payload).map(|_| ()).map_err(|error| error.to_string())
+    let Ok(answered) = asked else {
+        return Err(Unanswered { reason: format!("no answer within {} ms", PROBE.as_millis()), silent: true });
+    };
+    let message = answered.map_err(|error| told(error.to_string()))?;
+    parse::<Account>(&message.payload).map(|_| ()).map_err(|error| told(error.to_string()))
 }
