@@ -9,13 +9,13 @@ use wit_bindgen_core::wit_parser::{Resolve, Type, TypeDefKind, TypeId, TypeOwner
 use wit_bindgen_core::{Files, WorldGenerator as _};
 use wit_bindgen_rust::Opts;
 
-#[path = "build/reading.rs"]
-mod reading;
 #[path = "build/shape.rs"]
 mod shape;
 
 const PACKAGE: &str = "a4co:marketplace";
 const VERSION: &str = "1.0.0";
+/// The variant of all events.
+const EVENT: &str = "event";
 
 fn main() -> Result<()> {
     let wit = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("../../wit");
@@ -27,14 +27,12 @@ fn main() -> Result<()> {
     let world = resolve.select_world(&[package], Some("types"))?;
 
     let registry = registry(&resolve)?;
-    let readers = reading::write(&resolve, PACKAGE)?;
     let mut files = Files::default();
     options(&resolve).build().generate(&mut resolve, world, &mut files)?;
     let (_, bindings) = files.iter().next().context("wit-bindgen wrote nothing")?;
 
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     write(&out.join("bindings.rs"), bindings)?;
-    write(&out.join("readers.rs"), readers.as_bytes())?;
     write(&out.join("registry.rs"), registry.as_bytes())
 }
 
@@ -49,7 +47,9 @@ fn options(resolve: &Resolve) -> Opts {
         generate_unused_types: true,
         pub_export_macro: true,
         runtime_path: Some("::wit_bindgen::rt".to_owned()),
-        additional_derive_attributes: ["PartialEq", "serde::Serialize"].map(str::to_owned).into(),
+        additional_derive_attributes: ["PartialEq", "serde::Serialize", "serde::Deserialize"].map(str::to_owned).into(),
+        // Its JSON is written and read by table: the derives would bring every payload's.
+        additional_derive_ignore: vec![EVENT.to_owned()],
         ..Opts::default()
     };
     for (id, def) in resolve.types.iter() {
@@ -58,10 +58,6 @@ fn options(resolve: &Resolve) -> Opts {
             TypeDefKind::Record(record) => {
                 let attribute = "#[serde(rename_all = \"camelCase\")]".to_owned();
                 options.additional_type_attributes.push((name.clone(), attribute));
-                if reading::keeps_derived(resolve, def) {
-                    let derived = "#[derive(serde::Deserialize)]".to_owned();
-                    options.additional_type_attributes.push((name.clone(), derived));
-                }
                 for field in &record.fields {
                     if let Some(attribute) = field_attribute(resolve, &field.ty) {
                         let member = format!("{name}.{}", field.name);
@@ -69,7 +65,7 @@ fn options(resolve: &Resolve) -> Opts {
                     }
                 }
             }
-            TypeDefKind::Enum(_) | TypeDefKind::Variant(_) => {
+            TypeDefKind::Enum(_) | TypeDefKind::Variant(_) if def.name.as_deref() != Some(EVENT) => {
                 let attribute = "#[serde(rename_all = \"kebab-case\")]".to_owned();
                 options.additional_type_attributes.push((name, attribute));
             }
@@ -88,6 +84,7 @@ fn qualified_name(resolve: &Resolve, id: TypeId) -> Option<String> {
     Some(format!("{qualified}/{}", def.name.as_ref()?))
 }
 
+/// serde's attributes: a record may also be part of a state or of an answer.
 fn field_attribute(resolve: &Resolve, ty: &Type) -> Option<&'static str> {
     if *ty == Type::F64 {
         return Some("#[serde(serialize_with = \"crate::wire::number\")]");
@@ -112,13 +109,13 @@ fn registry(resolve: &Resolve) -> Result<String> {
         .types
         .iter()
         .find_map(|(_, def)| match &def.kind {
-            TypeDefKind::Variant(variant) if def.name.as_deref() == Some("event") => Some(variant),
+            TypeDefKind::Variant(variant) if def.name.as_deref() == Some(EVENT) => Some(variant),
             _ => None,
         })
         .context("wit/delivery.wit has no variant `event`")?;
     ensure!(!event.cases.is_empty(), "variant `event` has no case");
-    let (mut subjects, mut types, mut write, mut read, mut shapes) =
-        <(String, String, String, String, String)>::default();
+    let (mut subjects, mut types, mut write, mut read) = <(String, String, String, String)>::default();
+    let (mut shapes, mut same) = <(String, String)>::default();
     let mut tables = shape::Tables::new(resolve);
     for case in &event.cases {
         let subject = case.name.replace('-', ".");
@@ -127,9 +124,10 @@ fn registry(resolve: &Resolve) -> Result<String> {
         let record = resolve.types.get(payload).and_then(|def| def.name.as_deref()).context("a nameless payload")?;
         writeln!(subjects, "Self::{variant}(_) => \"{subject}\",")?;
         writeln!(types, "Self::{variant}(_) => \"{}Event\",", pascal(record))?;
-        writeln!(write, "Self::{variant}(data) => serde_json::to_string(data),")?;
+        writeln!(write, "Self::{variant}(data) => crate::wire::Writer::json(data),")?;
+        writeln!(same, "(Self::{variant}(one), Self::{variant}(other)) => one == other,")?;
         writeln!(shapes, "\"{subject}\" => &{},", tables.of(&Type::Id(payload))?)?;
-        writeln!(read, "\"{subject}\" => Self::{variant}(crate::wire::read_data(data)?),")?;
+        writeln!(read, "\"{subject}\" => Self::{variant}(nodes.finish()?),")?;
     }
     let tables = tables.written;
     Ok(format!(
@@ -143,18 +141,28 @@ impl Event {{
     ///
     /// # Errors
     /// Where a number is not finite.
-    pub fn data(&self) -> Result<String, serde_json::Error> {{ match self {{ {write} }} }}
+    pub fn data(&self) -> Result<String, crate::wire::WireError> {{ match self {{ {write} }} }}
     /// Reads `eventData` of a subject.
     ///
     /// # Errors
     /// Where the subject is unknown or the data does not fit it.
     pub fn read(subject: &str, data: &str) -> Result<Self, crate::wire::WireError> {{
+        crate::wire::read_data(subject, data)
+    }}
+    /// The event of a subject, made of what was read.
+    ///
+    /// # Errors
+    /// Where the subject is unknown.
+    pub fn of_nodes(subject: &str, nodes: crate::wire::Nodes) -> Result<Self, crate::wire::WireError> {{
         Ok(match subject {{ {read} other => return Err(crate::wire::WireError::unknown_subject(other)) }})
     }}
     /// What `eventData` of a subject looks like; `None` where no event has it.
     #[must_use] pub fn shape(subject: &str) -> Option<&'static crate::wire::Shape<'static>> {{
         Some(match subject {{ {shapes} _ => return None }})
     }}
+}}
+impl PartialEq for Event {{
+    fn eq(&self, other: &Self) -> bool {{ match (self, other) {{ {same} _ => false }} }}
 }}"
     ))
 }

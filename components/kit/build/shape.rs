@@ -1,10 +1,11 @@
-//! Writes the shape of every record as a table: what the JSON of a payload looks like, for whoever reads one as text.
+//! Writes the shape of every record as a table (what the JSON of a payload looks like), and how its type is made of what
+//! was read and written again.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result, bail};
-use wit_bindgen_core::wit_parser::{Resolve, Type, TypeDef, TypeDefKind, TypeId, TypeOwner};
+use wit_bindgen_core::wit_parser::{Enum, Resolve, Type, TypeDef, TypeDefKind, TypeId, TypeOwner};
 
 /// The tables so far.
 pub struct Tables<'a> {
@@ -52,18 +53,32 @@ impl<'a> Tables<'a> {
                 None => Ok(format!("crate::wire::Shape::List(&{})", self.of(item)?)),
             },
             TypeDefKind::Enum(cases) => {
+                self.write_enum(def, cases)?;
                 let names: Vec<_> = cases.cases.iter().map(|case| format!("\"{}\"", case.name)).collect();
                 Ok(format!("crate::wire::Shape::Enum(&[{}])", names.join(", ")))
             }
             TypeDefKind::Record(record) => {
                 let name = static_name(resolve, def)?;
                 if self.seen.insert(name.clone()) {
-                    let mut fields = String::new();
+                    let (mut fields, mut reads, mut writes) = <(String, String, String)>::default();
                     for field in &record.fields {
                         let shape = self.of(&field.ty).with_context(|| format!("field {}", field.name))?;
-                        let key = camel(&field.name);
+                        let (key, ident) = (camel(&field.name), field.name.replace('-', "_"));
                         write!(fields, "crate::wire::Field {{ key: \"{key}\", shape: &{shape} }}, ")?;
+                        write!(reads, "{ident}: nodes.read(), ")?;
+                        let way = if shape.starts_with("crate::wire::Shape::Map(") { "object" } else { "field" };
+                        writeln!(writes, "writer.{way}(\"{key}\", &self.{ident});")?;
                     }
+                    let path = path(resolve, def)?;
+                    writeln!(
+                        self.written,
+                        "impl crate::wire::Read for {path} {{
+    fn read(nodes: &mut crate::wire::Nodes) -> Self {{ Self {{ {reads} }} }}
+}}
+impl crate::wire::Write for {path} {{
+    fn write(&self, writer: &mut crate::wire::Writer) {{ writer.open(); {writes} writer.close(); }}
+}}"
+                    )?;
                     let head = format!("static {name}: crate::wire::Shape<'static>");
                     writeln!(self.written, "{head} = crate::wire::Shape::Record(&[{fields}]);")?;
                 }
@@ -72,6 +87,41 @@ impl<'a> Tables<'a> {
             other => bail!("a {} has no shape yet: teach it to build/shape.rs", other.as_str()),
         }
     }
+}
+
+impl Tables<'_> {
+    fn write_enum(&mut self, def: &TypeDef, cases: &Enum) -> Result<()> {
+        let path = path(self.resolve, def)?;
+        if !self.seen.insert(path.clone()) {
+            return Ok(());
+        }
+        let (mut reads, mut writes) = <(String, String)>::default();
+        for (place, case) in cases.cases.iter().enumerate() {
+            let (variant, name) = (crate::pascal(&case.name), &case.name);
+            // The last one also stands for what the shape does not let through.
+            let place = if place + 1 < cases.cases.len() { place.to_string() } else { "_".to_owned() };
+            write!(reads, "{place} => Self::{variant}, ")?;
+            write!(writes, "Self::{variant} => \"{name}\", ")?;
+        }
+        writeln!(
+            self.written,
+            "impl crate::wire::Read for {path} {{
+    fn read(nodes: &mut crate::wire::Nodes) -> Self {{ match nodes.case() {{ {reads} }} }}
+}}
+impl crate::wire::Write for {path} {{
+    fn write(&self, writer: &mut crate::wire::Writer) {{ writer.string(match self {{ {writes} }}); }}
+}}"
+        )?;
+        Ok(())
+    }
+}
+
+/// `crate::events::order::OrderCreated`.
+fn path(resolve: &Resolve, def: &TypeDef) -> Result<String> {
+    let TypeOwner::Interface(interface) = def.owner else { bail!("a type outside an interface") };
+    let interface = resolve.interfaces.get(interface).and_then(|it| it.name.as_deref()).context("no interface")?;
+    let name = def.name.as_deref().context("a nameless type")?;
+    Ok(format!("crate::events::{}::{}", interface.replace('-', "_"), crate::pascal(name)))
 }
 
 /// `T`, where `item` is a `tuple<string, T>`.

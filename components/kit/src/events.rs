@@ -13,9 +13,3 @@ mod registry {
     use super::Event;
     include!(concat!(env!("OUT_DIR"), "/registry.rs"));
 }
-
-mod readers {
-    use crate::value::{Fault, Fields, FromValue};
-    use serde_json::Value;
-    include!(concat!(env!("OUT_DIR"), "/readers.rs"));
-}

@@ -18,7 +18,6 @@ pub mod projection;
 pub mod submit;
 pub mod time;
 pub mod token;
-pub mod value;
 pub mod wire;
 pub mod worker;
 

@@ -2,14 +2,19 @@
 
 mod conform;
 mod incoming;
+mod nodes;
 mod shape;
+mod writer;
 
 pub use conform::{Fault, conform};
 pub use incoming::{Incoming, read_incoming};
+pub use nodes::{Nodes, Read};
 pub use shape::{Field, Shape};
+pub use writer::{Write, Writer};
 
 use crate::events::Event;
-use serde::de::DeserializeOwned;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::ser::{Error as _, SerializeMap as _};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -76,7 +81,7 @@ pub struct WireMetadata {
 /// # Errors
 /// Where a number of the payload is not finite.
 pub fn write(event: &WireEvent<Event>) -> Result<String, WireError> {
-    let data = event.event_data.data().and_then(RawValue::from_string);
+    let data = RawValue::from_string(event.event_data.data()?);
     let data = data.map_err(|error| WireError(format!("eventData: {error}")))?;
     let whole = WireEvent {
         event_id: event.event_id.clone(),
@@ -109,17 +114,54 @@ pub fn read(subject: &str, text: &str) -> Result<WireEvent<Event>, WireError> {
     })
 }
 
-/// Reads a payload.
+/// Reads a payload that came under `subject`.
 ///
 /// # Errors
-/// Where the text does not fit; the message has serde's line and column. The host's codec, which sees an event first,
-/// names the path: that would double the size of every component here.
-pub fn read_data<T: DeserializeOwned>(text: &str) -> Result<T, WireError> {
-    serde_json::from_slice(text.as_bytes()).map_err(|error| WireError(format!("eventData: {error}")))
+/// Where no event has the subject, or the data is not as its type says, with the JSON path.
+pub fn read_data(subject: &str, data: &str) -> Result<Event, WireError> {
+    let shape = Event::shape(subject).ok_or_else(|| WireError::unknown_subject(subject))?;
+    let nodes = conform(shape, data.as_bytes(), "eventData").map_err(|fault| {
+        let path = fault.path.unwrap_or_default();
+        WireError(format!("{path}: {}", fault.reason))
+    })?;
+    Event::of_nodes(subject, nodes)
 }
 
 /// Largest magnitude up to which every integer has a `f64` of its own.
 const EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
+
+/// An event within another value: `{"order-created": {…}}`.
+impl Serialize for Event {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let data = self.data().map_err(S::Error::custom)?;
+        let data = RawValue::from_string(data).map_err(S::Error::custom)?;
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(&self.subject().replace('.', "-"), &data)?;
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: serde::Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        reader.deserialize_map(OneEvent)
+    }
+}
+
+struct OneEvent;
+
+impl<'de> Visitor<'de> for OneEvent {
+    type Value = Event;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with one event")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Event, A::Error> {
+        let entry = entries.next_entry::<String, Box<RawValue>>()?;
+        let (case, data) = entry.ok_or_else(|| A::Error::custom("an event without a case"))?;
+        read_data(&case.replace('-', "."), data.get()).map_err(A::Error::custom)
+    }
+}
 
 /// Writes a number as JavaScript does: without a fraction where it has none.
 ///

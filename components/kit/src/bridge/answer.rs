@@ -81,13 +81,15 @@ fn written(output: &Output) -> Result<Written<'_>, String> {
 
 fn emitted(emission: &Emission) -> Result<Emitted<'_>, String> {
     let event = &emission.event;
-    let data = event.data().and_then(RawValue::from_string);
+    let invalid = |error: &dyn std::fmt::Display| format!("emitted an invalid `{}`: {error}", event.subject());
+    let data = event.data().map_err(|error| invalid(&error))?;
+    let data = RawValue::from_string(data).map_err(|error| invalid(&error))?;
     Ok(Emitted {
         subject: event.subject(),
         event_type: event.event_type(),
         aggregate_id: &emission.aggregate_id,
         aggregate_version: emission.aggregate_version,
         saga_id: emission.saga_id.as_deref(),
-        event_data: data.map_err(|error| format!("emitted an invalid `{}`: {error}", event.subject()))?,
+        event_data: data,
     })
 }

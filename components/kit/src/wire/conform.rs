@@ -1,9 +1,10 @@
-//! JSON held against a shape: the same text with only what the shape knows, or what is wrong and where.
+//! JSON held against a shape: what is in it, in the order of the shape, or what is wrong and where.
 //!
-//! The host reads an event by the types in a component's binary, and so says no to exactly this and in these words.
-//! Where a component is reached over HTTP instead, it has to say the same; serde's derives alone would not: they know
-//! no path, take no `2.0` for an integer, and read a time that is none.
+//! The host reads an event by the types in a component's binary, and so says no to exactly this and in these words. A
+//! component that is reached over HTTP instead has to say the same.
 
+use super::EXACT_INTEGER;
+use super::nodes::{Node, Nodes};
 use super::shape::{Field, Shape};
 use crate::time::is_rfc3339;
 use serde::Deserialize as _;
@@ -17,8 +18,6 @@ use std::fmt;
 const MAX_DEPTH: usize = 64;
 /// Longest part of an offending value that an error repeats, in characters.
 const SHOWN: usize = 40;
-/// Largest magnitude up to which every integer has a `f64` of its own.
-const EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
 
 /// What is wrong with a text, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,37 +36,41 @@ impl Fault {
     }
 }
 
-/// The text of `json` with only what `shape` knows of, integers as integers; `root` is the head of an error's path.
+/// What `json` holds, as `shape` has it; `root` is the head of an error's path.
 ///
 /// # Errors
 /// Where it is no JSON, or not of this shape.
-pub fn conform(shape: &Shape<'_>, json: &[u8], root: &str) -> Result<String, Fault> {
+pub fn conform(shape: &Shape<'_>, json: &[u8], root: &str) -> Result<Nodes, Fault> {
     let walk = Walk::default();
     let mut reader = serde_json::Deserializer::from_slice(json);
     let read = Reader { shape, walk: &walk, nullable: false }.deserialize(&mut reader);
     match read.and_then(|()| reader.end()) {
-        Ok(()) => Ok(walk.out.into_inner()),
+        Ok(()) => Ok(Nodes::new(walk.out.into_inner())),
         Err(error) => Err(walk.fault(&error, root)),
     }
 }
 
-/// What the walk has written, and what it met: serde's errors have no place for it.
+/// What the walk has found, and what it met: serde's errors have no place for it.
 #[derive(Default)]
 struct Walk {
-    out: RefCell<String>,
+    out: RefCell<Vec<Node>>,
     reason: RefCell<Option<String>>,
     /// Innermost first.
     path: RefCell<Vec<String>>,
 }
 
 impl Walk {
-    fn write(&self, text: &str) {
-        self.out.borrow_mut().push_str(text);
+    fn push(&self, node: Node) {
+        self.out.borrow_mut().push(node);
     }
 
-    fn write_string(&self, text: &str) {
-        // A string always has a JSON form.
-        self.write(&serde_json::to_string(text).unwrap_or_default());
+    /// Takes back what was found since there were `from`.
+    fn take(&self, from: usize) -> Vec<Node> {
+        self.out.borrow_mut().split_off(from)
+    }
+
+    fn len(&self) -> usize {
+        self.out.borrow().len()
     }
 
     fn raise<E: Error>(&self, reason: String) -> E {
@@ -135,15 +138,26 @@ impl<'w> Reader<'w> {
         self.walk.raise(format!("expected {}, got {got}", self.shape.expectation()))
     }
 
+    fn number<E: Error>(self, value: f64) -> Result<(), E> {
+        self.walk.push(Node::Number(value));
+        Ok(())
+    }
+
     fn integer<E: Error>(self, value: i128) -> Result<(), E> {
         match *self.shape {
             Shape::Integer(least, most) if !(least..=most).contains(&value) => {
                 Err(self.walk.raise(format!("expected an integer from {least} to {most}, got {value}")))
             }
-            _ => {
-                self.walk.write(&value.to_string());
+            Shape::Integer(0, _) => {
+                // In range, so it is a `u64`.
+                self.walk.push(Node::Integer(u64::try_from(value).unwrap_or_default()));
                 Ok(())
             }
+            Shape::Integer(..) => {
+                self.walk.push(Node::Integer(i64::try_from(value).unwrap_or_default().cast_unsigned()));
+                Ok(())
+            }
+            _ => Err(self.mismatch(&value)),
         }
     }
 }
@@ -153,13 +167,17 @@ impl<'de> DeserializeSeed<'de> for Reader<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
         match self.shape {
-            Shape::Option(inner) => Reader { shape: inner, nullable: true, ..self }.deserialize(json),
+            Shape::Option(inner) => {
+                // Taken back where it is `null`.
+                self.walk.push(Node::Present);
+                Reader { shape: inner, nullable: true, ..self }.deserialize(json)
+            }
             Shape::Json => {
                 let text = <&RawValue>::deserialize(json)?.get();
                 if text.len() > MAX_DEPTH && depth(text.as_bytes()) > MAX_DEPTH {
                     return Err(self.walk.raise(format!("nested deeper than {MAX_DEPTH} levels")));
                 }
-                self.walk.write(text);
+                self.walk.push(Node::Text(text.to_owned()));
                 Ok(())
             }
             _ => json.deserialize_any(self),
@@ -178,7 +196,8 @@ impl<'de> Visitor<'de> for Reader<'_> {
         if !self.nullable {
             return Err(self.mismatch(&"null"));
         }
-        self.walk.write("null");
+        self.walk.out.borrow_mut().pop();
+        self.walk.push(Node::Absent);
         Ok(())
     }
 
@@ -186,32 +205,30 @@ impl<'de> Visitor<'de> for Reader<'_> {
         if !matches!(self.shape, Shape::Bool) {
             return Err(self.mismatch(&value));
         }
-        self.walk.write(if value { "true" } else { "false" });
+        self.walk.push(Node::Bool(value));
         Ok(())
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "a JSON number is a double to most of its readers")]
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
         match self.shape {
-            Shape::Integer(..) | Shape::Number => self.integer(value.into()),
-            _ => Err(self.mismatch(&value)),
+            Shape::Number => self.number(value as f64),
+            _ => self.integer(value.into()),
         }
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "a JSON number is a double to most of its readers")]
     fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
         match self.shape {
-            Shape::Integer(..) | Shape::Number => self.integer(value.into()),
-            _ => Err(self.mismatch(&value)),
+            Shape::Number => self.number(value as f64),
+            _ => self.integer(value.into()),
         }
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and below 2^53")]
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
         match self.shape {
-            Shape::Number => {
-                // What was read from JSON is finite, so it has a JSON form.
-                self.walk.write(&serde_json::to_string(&value).unwrap_or_default());
-                Ok(())
-            }
+            Shape::Number => self.number(value),
             Shape::Integer(..) if value.trunc() == value && value.abs() <= EXACT_INTEGER => {
                 self.integer((value as i64).into())
             }
@@ -220,36 +237,30 @@ impl<'de> Visitor<'de> for Reader<'_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        let fits = match self.shape {
-            Shape::Text => true,
-            Shape::Timestamp => is_rfc3339(text),
-            Shape::Enum(names) => names.contains(&text),
-            _ => false,
+        let read = match self.shape {
+            Shape::Text => Some(Node::Text(text.to_owned())),
+            Shape::Timestamp => is_rfc3339(text).then(|| Node::Text(text.to_owned())),
+            Shape::Enum(names) => names.iter().position(|name| *name == text).map(Node::Case),
+            _ => None,
         };
-        if !fits {
-            return Err(self.mismatch(&quoted(text)));
+        match read {
+            Some(node) => {
+                self.walk.push(node);
+                Ok(())
+            }
+            None => Err(self.mismatch(&quoted(text))),
         }
-        self.walk.write_string(text);
-        Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         let Shape::List(item) = self.shape else { return Err(self.mismatch(&"an array")) };
-        self.walk.write("[");
-        for place in 0_usize.. {
-            if place > 0 {
-                // Taken back where nothing follows.
-                self.walk.write(",");
-            }
-            let read = items.next_element_seed(self.of(item));
-            if read.map_err(|error| self.walk.passing(error, format!("[{place}]")))?.is_none() {
-                if place > 0 {
-                    self.walk.out.borrow_mut().pop();
-                }
-                break;
-            }
+        let (from, mut count) = (self.walk.len(), 0);
+        while let Some(()) =
+            items.next_element_seed(self.of(item)).map_err(|error| self.walk.passing(error, format!("[{count}]")))?
+        {
+            count += 1;
         }
-        self.walk.write("]");
+        self.many(from, count);
         Ok(())
     }
 
@@ -263,48 +274,52 @@ impl<'de> Visitor<'de> for Reader<'_> {
 }
 
 impl<'w> Reader<'w> {
+    /// Puts the number of what was found since there were `from` before it.
+    fn many(self, from: usize, count: usize) {
+        let found = self.walk.take(from);
+        self.walk.push(Node::Many(count));
+        self.walk.out.borrow_mut().extend(found);
+    }
+
     fn record<'de, A: MapAccess<'de>>(self, fields: &'w [Field<'w>], mut entries: A) -> Result<(), A::Error> {
-        let mut seen = vec![false; fields.len()];
-        let mut separator = "{";
+        let mut values: Vec<Option<Vec<Node>>> = vec![None; fields.len()];
+        let from = self.walk.len();
         while let Some(found) = entries.next_key_seed(Key(fields))? {
-            let (Some(field), Some(seen)) = (fields.get(found), seen.get_mut(found)) else {
+            let (Some(field), Some(value)) = (fields.get(found), values.get_mut(found)) else {
                 entries.next_value::<IgnoredAny>()?;
                 continue;
             };
-            if std::mem::replace(seen, true) {
+            if value.is_some() {
                 return Err(self.walk.passing(self.walk.raise("appears twice".to_owned()), field.key.to_owned()));
             }
-            self.walk.write(separator);
-            separator = ",";
-            self.walk.write_string(field.key);
-            self.walk.write(":");
-            let value = entries.next_value_seed(self.of(field.shape));
-            value.map_err(|error| self.walk.passing(error, field.key.to_owned()))?;
+            let read = entries.next_value_seed(self.of(field.shape));
+            read.map_err(|error| self.walk.passing(error, field.key.to_owned()))?;
+            *value = Some(self.walk.take(from));
         }
-        for (field, _) in fields.iter().zip(seen).filter(|(_, seen)| !seen) {
-            if !matches!(field.shape, Shape::Option(_)) {
-                let missing = self.walk.raise(format!("missing: expected {}", field.shape.expectation()));
-                return Err(self.walk.passing(missing, field.key.to_owned()));
+        for (field, value) in fields.iter().zip(values) {
+            match value {
+                Some(nodes) => self.walk.out.borrow_mut().extend(nodes),
+                None if matches!(field.shape, Shape::Option(_)) => self.walk.push(Node::Absent),
+                None => {
+                    let missing = self.walk.raise(format!("missing: expected {}", field.shape.expectation()));
+                    return Err(self.walk.passing(missing, field.key.to_owned()));
+                }
             }
         }
-        self.walk.write(if separator == "{" { "{}" } else { "}" });
         Ok(())
     }
 
     fn map<'de, A: MapAccess<'de>>(self, value: &'w Shape<'w>, mut entries: A) -> Result<(), A::Error> {
-        let (mut seen, mut separator) = (BTreeSet::new(), "{");
+        let (from, mut seen) = (self.walk.len(), BTreeSet::new());
         while let Some(key) = entries.next_key::<String>()? {
-            self.walk.write(separator);
-            separator = ",";
-            self.walk.write_string(&key);
-            self.walk.write(":");
+            self.walk.push(Node::Text(key.clone()));
             let read = entries.next_value_seed(self.of(value));
             read.map_err(|error| self.walk.passing(error, step_of(&key)))?;
             if !seen.insert(key.clone()) {
                 return Err(self.walk.passing(self.walk.raise("appears twice".to_owned()), step_of(&key)));
             }
         }
-        self.walk.write(if separator == "{" { "{}" } else { "}" });
+        self.many(from, seen.len());
         Ok(())
     }
 }

@@ -68,12 +68,12 @@ pub fn read_incoming(subject: &str, body: &[u8]) -> Result<Incoming, Fault> {
     let shape = Event::shape(subject)
         .ok_or_else(|| Fault::whole(format!("the handler knows no event of the subject `{subject}`")))?;
     let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|error| diagnose(shape, body, &error))?;
-    let data = conform(shape, envelope.event_data.get().as_bytes(), "eventData")?;
+    let nodes = conform(shape, envelope.event_data.get().as_bytes(), "eventData")?;
     if !is_rfc3339(&envelope.occurred_on) {
         let reason = format!("expected {}", Shape::Timestamp.expectation());
         return Err(Fault { path: Some("occurredOn".to_owned()), reason });
     }
-    let event = Event::read(subject, &data).map_err(|error| Fault::whole(error.to_string()))?;
+    let event = Event::of_nodes(subject, nodes).map_err(|error| Fault::whole(error.to_string()))?;
     Ok(Incoming {
         event_id: envelope.event_id.into_owned(),
         aggregate_id: envelope.aggregate_id.into_owned(),

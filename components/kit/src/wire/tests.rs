@@ -41,12 +41,12 @@ fn errors_say_what_is_wrong() {
     check_error(
         "inventory.stock.check",
         r#"{"orderId":"o","sagaId":"s"}"#,
-        "eventData: missing field `quantityRequested`",
+        "eventData.quantityRequested: missing: expected an integer",
     );
     check_error(
         "inventory.stock.check",
         r#"{"orderId":"o","sagaId":"s","quantityRequested":"x"}"#,
-        "eventData: invalid type",
+        "eventData.quantityRequested: expected an integer ≥ 0, got \"x\"",
     );
     check_error("order.vanished", "{}", "no event has the subject `order.vanished`");
 }

@@ -192,7 +192,11 @@ fn a_confirmation_of_an_order_nobody_heard_of_is_for_a_person() {
 
 #[test]
 fn events_of_no_concern_are_rejected() {
-    let event = Event::read("saga.resolve", r#"{"resolution":"retry","resolvedBy":"a","resolvedAt":"t"}"#).unwrap();
+    let event = Event::read(
+        "saga.resolve",
+        r#"{"resolution":"retry","resolvedBy":"a","resolvedAt":"2026-01-15T10:30:00.000Z"}"#,
+    )
+    .unwrap();
     let answer = block_on(Component::handle(&Memory::at(NOW), meta(ORDER, "order/SAGAS#1", 1), event));
     assert!(matches!(answer, Err(Failure::Reject(_))));
 }

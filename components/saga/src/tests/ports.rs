@@ -93,7 +93,7 @@ fn emissions_belong_to_the_saga() {
 #[test]
 fn events_of_others_are_rejected() {
     let memory = Memory::at(NOW);
-    let data = r#"{"previousStatus":"pending","newStatus":"active","reason":"r","changedAt":"t","changedBy":"b","impactedProducts":[]}"#;
+    let data = r#"{"previousStatus":"pending","newStatus":"active","reason":"r","changedAt":"2026-01-15T10:30:00.000Z","changedBy":"b","impactedProducts":[]}"#;
     let event = Event::read("artisan.status.changed", data).unwrap();
     let answer = block_on(Saga::handle(&memory, meta("a1", 1, NOW), event));
     assert!(matches!(answer, Err(Failure::Reject(why)) if why.contains("artisan.status.changed")));
