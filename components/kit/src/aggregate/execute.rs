@@ -69,7 +69,7 @@ async fn run<D: Decider, P: Ports>(ports: &P, input: Input<'_>, arrival: Arrival
         let loaded = load::<D::State, P>(ports, input.id).await?;
         let input = Input { version: loaded.stored.version + 1, ..input };
         match loaded.stored.inbox.lookup(input.origin()) {
-            Known::Settled => return Ok(Ended::Nothing(loaded.stored.state)),
+            Known::Settled => return settled::<D, P>(ports, input, arrival, loaded.stored.state).await,
             Known::Outcome(outcome) => {
                 keep::<D, P>(ports, input, &outcome).await?;
                 let state = loaded.stored.state.clone();
@@ -79,7 +79,9 @@ async fn run<D: Decider, P: Ports>(ports: &P, input: Input<'_>, arrival: Arrival
             Known::No => {}
         }
         if let Some(outcome) = kept::<D, P>(ports, input).await.map_err(retry)? {
-            return Ok(Ended::Outcome(outcome, loaded.stored.state));
+            // The state may be from before the swap that brought it about, by a delivery that went ahead meanwhile.
+            let after = load::<D::State, P>(ports, input.id).await?;
+            return Ok(Ended::Outcome(outcome, after.stored.state));
         }
         if arrival == Arrival::Local && !loaded.stored.inbox.has_room() {
             return Ok(Ended::NoRoom(loaded.stored.state));
@@ -98,6 +100,24 @@ async fn run<D: Decider, P: Ports>(ports: &P, input: Input<'_>, arrival: Arrival
         }
     }
     Err(Failure::Retry(Retry { after: None, reason: format!("{MAX_CONFLICTS} swaps of {} were lost", input.id) }))
+}
+
+/// The event and later ones went first. Its delivery has let its outputs out; its asker still wants to know what came of
+/// it, where that is kept.
+async fn settled<D: Decider, P: Ports>(
+    ports: &P,
+    input: Input<'_>,
+    arrival: Arrival,
+    state: D::State,
+) -> Result<Ended<D::State>, Failure> {
+    let outcome = match arrival {
+        Arrival::Local => kept::<D, P>(ports, input).await.map_err(retry)?,
+        Arrival::Delivered | Arrival::Intent => None,
+    };
+    Ok(match outcome {
+        Some(outcome) => Ended::Outcome(outcome, state),
+        None => Ended::Nothing(state),
+    })
 }
 
 /// The delivery of an event that HTTP applied: where many such wait, writes it down as delivered, which drops them. A
