@@ -112,6 +112,18 @@ pub enum Content {
     },
 }
 
+/// What an event tells, by its business key: an aggregate tells a fact again with the version it had when it was new. A
+/// refund has an id of its own instead. `None` where the event's id alone can tell.
+#[must_use]
+pub fn fact(meta: &Metadata, event: &Event) -> Option<String> {
+    let (subject, id) = (event.subject(), &meta.aggregate_id);
+    match (event, meta.aggregate_version) {
+        (Event::PaymentRefunded(_), _) => Some(format!("{subject} {id}")),
+        (_, Some(version)) => Some(format!("{subject} {id} {version}")),
+        (_, None) => None,
+    }
+}
+
 impl Content {
     /// What an event tells whom; `None` where it tells nobody.
     #[must_use]

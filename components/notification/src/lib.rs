@@ -1,7 +1,7 @@
 //! Notifications: a readable message, in Spanish, for each event the marketplace tells people about.
 //!
-//! A projection: it emits nothing. A notification is a note in a thread, known by its event's id, so each exists exactly
-//! once. What an order brings about lies in the order's thread, since most of those events do not say whose the order
+//! A projection: it emits nothing. A notification is a note in a thread, known by its event's id and by its fact, so each
+//! exists exactly once, though a fact is told again wherever its command comes again. What an order brings about lies in the order's thread, since most of those events do not say whose the order
 //! is and may come before `order.created`; the rest lies in the recipient's own thread.
 
 pub mod api;
@@ -26,7 +26,7 @@ impl Worker for Notification {
             return worker::unexpected(Self::COMPONENT, &event);
         };
         let at = Millis::parse(&meta.occurred_at).unwrap_or_default();
-        let note = Note { event: meta.event_id, at, content };
+        let note = Note { fact: content::fact(&meta, &event), event: meta.event_id, at, content };
         match (recipient, &event) {
             (Recipient::Order(order_id), Event::OrderCreated(order)) => {
                 threads::open(ports, &order_id, order, note).await?;

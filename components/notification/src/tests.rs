@@ -190,6 +190,23 @@ fn each_event_is_told_once_to_whom_it_concerns() {
 }
 
 #[test]
+fn a_fact_that_is_told_again_is_no_news() {
+    let memory = Memory::at(NOW);
+    hear(&memory, "order.created");
+    // Cancelled twice by two requests: the order says so twice, in the same words and as of the same version.
+    for (subject, version) in [("order.cancelled", Some(4)), ("payment.refunded", None)] {
+        for event_id in ["first", "second"] {
+            let (id, event) = event(subject);
+            let meta = Metadata { aggregate_version: version, ..meta(&id, &format!("{subject}-{event_id}"), NOW) };
+            assert_eq!(block_on(Notification::handle(&memory, meta, event)), Ok(vec![]));
+        }
+    }
+    let subjects: Vec<_> = told(&memory, "userId=c-1").into_iter().map(|(event, _)| event).collect();
+    assert_eq!(subjects.iter().filter(|subject| *subject == "order.cancelled").count(), 1, "{subjects:?}");
+    assert_eq!(subjects.iter().filter(|subject| *subject == "payment.refunded").count(), 1, "{subjects:?}");
+}
+
+#[test]
 fn what_comes_before_the_order_is_told_when_the_order_comes() {
     let memory = Memory::at(NOW);
     hear(&memory, "payment.succeeded");

@@ -24,8 +24,11 @@ const REMEMBERED: usize = 16;
 /// One notification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
-    /// Id of its event, by which it is known.
+    /// Id of the event it was first told by, by which it is known.
     pub event: String,
+    /// What it tells, where the event says so: one fact may be told by several events. See [`crate::content::fact`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fact: Option<String>,
     /// When that happened.
     pub at: Millis,
     /// What it says.
@@ -63,7 +66,8 @@ impl View for Thread {
 impl Thread {
     /// Adds a note where its time belongs; says whether that changed anything.
     fn add(&mut self, note: &Note) -> bool {
-        if self.notes.iter().any(|there| there.event == note.event) {
+        let same = |there: &Note| there.event == note.event || (there.fact.is_some() && there.fact == note.fact);
+        if self.notes.iter().any(same) {
             return false;
         }
         let place = self.notes.partition_point(|there| (there.at, &there.event) < (note.at, &note.event));
