@@ -137,7 +137,7 @@ impl Model {
         let checked = match kind {
             "inventory/stock" => self.shelves.check(id, (&was, &is), cause),
             "order/order" => moves::order(id, (&was, &is), (&self.log, &self.ledger)),
-            "saga/saga" => moves::saga(id, &was, &is),
+            "saga/saga" => moves::saga(id, (&was, &is), &self.log),
             _ => Ok(()),
         };
         self.check(checked);
