@@ -116,7 +116,7 @@ pub fn swapped(world: &World, key: &str, (was, is): (Option<Bytes>, Bytes)) -> O
     match mutation {
         Mutation::SkipInbox if is_aggregate(key) => edit(Some(is), |value| keep_entries(&was["inbox"], value)),
         Mutation::InboxOfOne if is_aggregate(key) => edit(Some(is), |value| {
-            if let Some(entries) = value["inbox"]["delivered"].as_object_mut() {
+            if let Some(entries) = value.pointer_mut("/inbox/delivered").and_then(Value::as_object_mut) {
                 let changed = |(source, entry): (&String, &Value)| was["inbox"]["delivered"][source] != *entry;
                 if entries.iter().any(changed) {
                     entries.retain(|source, entry| changed((source, entry)));
@@ -131,7 +131,7 @@ pub fn swapped(world: &World, key: &str, (was, is): (Option<Bytes>, Bytes)) -> O
             }
         }),
         Mutation::NoTombstone if key.starts_with("inventory/stock/") => edit(Some(is), |value| {
-            if let Some(orders) = value["state"]["orders"].as_object_mut() {
+            if let Some(orders) = value.pointer_mut("/state/orders").and_then(Value::as_object_mut) {
                 orders.retain(|_, claim| claim["quantity"] != 0);
             }
         }),
@@ -154,7 +154,8 @@ fn keep_entries(was: &Value, is: &mut Value) {
             is["inbox"]["delivered"][source] = entry.clone();
         }
     }
-    if let (Some(before), Some(local)) = (was["local"].as_array(), is["inbox"]["local"].as_array_mut()) {
+    let local = is.pointer_mut("/inbox/local").and_then(Value::as_array_mut);
+    if let (Some(before), Some(local)) = (was["local"].as_array(), local) {
         local.splice(0..0, before.iter().cloned());
     }
 }

@@ -6,8 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Seeds of every run of the tests.
 const SEEDS: u64 = 300;
-/// Seeds that once failed, each with what it found.
-const KEPT: [u64; 0] = [];
 /// Everything that has to go wrong in them.
 const FAULTS: [&str; 17] = [
     "call lost",
@@ -43,7 +41,7 @@ fn all(seeds: &[u64]) -> Vec<Report> {
 
 #[test]
 fn the_marketplace_holds_whatever_goes_wrong() {
-    let seeds: Vec<u64> = (0..SEEDS).chain(KEPT).collect();
+    let seeds: Vec<u64> = (0..SEEDS).collect();
     let (mut faults, mut rests) = (BTreeMap::<&str, u64>::new(), BTreeSet::new());
     for report in all(&seeds) {
         assert!(report.wrong.is_empty(), "{report}");
@@ -53,7 +51,8 @@ fn the_marketplace_holds_whatever_goes_wrong() {
         }
     }
     println!("{faults:#?}");
-    assert_eq!(faults.keys().copied().collect::<Vec<_>>(), FAULTS, "something never went wrong, or was not expected to");
+    let never: Vec<_> = FAULTS.iter().filter(|fault| !faults.contains_key(**fault)).collect();
+    assert!(never.is_empty(), "this never went wrong: {never:?}");
     assert_eq!(rests, [Rest::Confirmed, Rest::Delivered, Rest::Cancelled, Rest::Refunded].into());
 }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// The one artisan there is.
 const ID: &str = "artisan-1";
+/// Looks until a listed product has to be known, 20 ms apart.
+const LOOKS: u32 = 1_000;
 /// Corrections in a run.
 const CORRECTIONS: u64 = 6;
 
@@ -43,7 +45,13 @@ async fn list(world: &Arc<World>, number: usize) {
     });
     insist(world, &format!("/api/v1/artisans/{ID}/products"), &format!("list-{id}"), &listing).await;
     for path in [format!("/api/v1/products/{id}"), format!("/api/v1/inventory/availability/{id}")] {
+        let mut looks = 0;
         while !get(world, &path).await.is_some_and(|(status, _)| status == 200) {
+            looks += 1;
+            if looks > LOOKS {
+                world.model.lock().wrong(format!("{id} was listed, and {path} does not know it"));
+                return;
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
