@@ -92,7 +92,8 @@ pub fn may_empty_inbox(world: &World, component: &str, key: &str) {
 fn empty(world: &World, key: &str) {
     let Some(bytes) = world.keys.peek(STORE, key) else { return };
     let Ok(Value::Object(mut value)) = json::from_slice(&bytes) else { return };
-    let local = value.get("inbox").is_some_and(|inbox| inbox["local"].as_array().is_some_and(|local| !local.is_empty()));
+    let local =
+        value.get("inbox").is_some_and(|inbox| inbox["local"].as_array().is_some_and(|local| !local.is_empty()));
     // What HTTP applied has not been delivered, let alone acknowledged.
     if local || value.remove("inbox").is_none() {
         return;

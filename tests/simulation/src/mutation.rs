@@ -162,9 +162,11 @@ fn keep_entries(was: &Value, is: &mut Value) {
 
 /// Where a held claim was released, what was free becomes what was free before it was held.
 fn restore(was: &Value, is: &mut Value) {
-    let released = is["orders"].as_object().into_iter().flatten().find(|(order, claim)| {
-        claim["status"] == "released" && was["orders"][order.as_str()]["status"] == "held"
-    });
+    let released = is["orders"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .find(|(order, claim)| claim["status"] == "released" && was["orders"][order.as_str()]["status"] == "held");
     if let Some((_, claim)) = released {
         let free = claim["checked"]["free"].as_u64().unwrap_or(0) + claim["quantity"].as_u64().unwrap_or(0);
         is["counts"]["available"] = json!(free);
@@ -182,9 +184,7 @@ pub fn verdict(world: &World, delivery: &Delivery, verdict: Verdict) -> Verdict 
             Verdict::Done(effects)
         }
         (Mutation::NoRelease, Verdict::Done(mut effects)) => {
-            let release = |effect: &Effect| {
-                matches!(effect, Effect::Publish(event) if event.subject.as_str() == "inventory.stock.release")
-            };
+            let release = |effect: &Effect| matches!(effect, Effect::Publish(event) if event.subject.as_str() == "inventory.stock.release");
             if let Some(second) = effects.iter().enumerate().filter(|(_, effect)| release(effect)).nth(1) {
                 effects.remove(second.0);
             }

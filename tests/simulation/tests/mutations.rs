@@ -22,7 +22,9 @@ fn every_mutation_is_found() {
     std::thread::scope(|scope| {
         let threads: Vec<_> = MUTATIONS
             .chunks(half)
-            .map(|part| scope.spawn(move || part.iter().map(|mutation| (*mutation, found(*mutation))).collect::<Vec<_>>()))
+            .map(|part| {
+                scope.spawn(move || part.iter().map(|mutation| (*mutation, found(*mutation))).collect::<Vec<_>>())
+            })
             .collect();
         for (mutation, found) in threads.into_iter().flat_map(|thread| thread.join().unwrap()) {
             match found {

@@ -29,7 +29,11 @@ fn cause(key: &str, was: &Value, is: &Value) -> Result<Option<String>, String> {
                 return Err(format!("{key}: the inbox forgot what {source} delivered last"));
             }
             if now["sequence"].as_u64() < entry["sequence"].as_u64() {
-                return Err(format!("{key}: {source}: an event went over a later one: {} over {}", text(now), text(entry)));
+                return Err(format!(
+                    "{key}: {source}: an event went over a later one: {} over {}",
+                    text(now),
+                    text(entry)
+                ));
             }
         }
     }

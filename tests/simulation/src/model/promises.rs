@@ -30,7 +30,6 @@ impl Promises {
         }
     }
 
-
     /// Whether every order that somebody was told of is there.
     pub(super) fn kept(&self, log: &Log) -> Result<(), String> {
         match self.placed.iter().find(|(_, order_id)| !log.orders().contains_key(*order_id)) {

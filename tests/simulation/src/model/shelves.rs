@@ -58,12 +58,7 @@ impl Shelves {
     }
 
     /// Checks one write.
-    pub fn check(
-        &mut self,
-        product: &str,
-        (was, is): (&Value, &Value),
-        cause: Option<&Entry>,
-    ) -> Result<(), String> {
+    pub fn check(&mut self, product: &str, (was, is): (&Value, &Value), cause: Option<&Entry>) -> Result<(), String> {
         let wrong = || format!("the counts of {product} are no counts: {}", is["state"]["counts"]);
         let (before, after) = (Counts::of(was).ok_or_else(wrong)?, Counts::of(is).ok_or_else(wrong)?);
         let difference = i64::try_from(after.total()).unwrap_or(0) - i64::try_from(before.total()).unwrap_or(0);
