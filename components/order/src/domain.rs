@@ -9,6 +9,7 @@ mod state;
 mod status;
 
 pub use state::{Order, PaymentReport, PaymentStatus, Status, Stock, Told};
+pub use status::too_late_to_cancel;
 
 use crate::index;
 use kit::aggregate::{Decider, Decision, Input};

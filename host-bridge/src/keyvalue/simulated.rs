@@ -17,7 +17,8 @@ pub struct SimulatedKeyValue(Arc<Mutex<World>>);
 
 struct World {
     live: State,
-    on_disk: State,
+    /// What a crash leaves; `None` where that is all there is, so that a store that flushes at once copies nothing.
+    on_disk: Option<Box<State>>,
     chance: Chance,
 }
 
@@ -31,7 +32,7 @@ impl SimulatedKeyValue {
     /// An empty store.
     #[must_use]
     pub fn new(faults: Faults) -> Self {
-        let world = World { live: State::default(), on_disk: State::default(), chance: Chance::new(faults) };
+        let world = World { live: State::default(), on_disk: None, chance: Chance::new(faults) };
         Self(Arc::new(Mutex::new(world)))
     }
 
@@ -42,14 +43,39 @@ impl SimulatedKeyValue {
 
     /// Everything so far is on disk.
     pub fn flush(&self) {
-        let mut world = self.0.lock();
-        world.on_disk = world.live.clone();
+        self.0.lock().on_disk = None;
     }
 
     /// The process dies: what was not flushed is lost.
     pub fn crash(&self) {
         let mut world = self.0.lock();
-        world.live = world.on_disk.clone();
+        if let Some(on_disk) = world.on_disk.take() {
+            world.live = *on_disk;
+        }
+    }
+
+    /// What a key holds, whatever goes wrong: for who watches from outside.
+    #[must_use]
+    pub fn peek(&self, store: &str, key: &str) -> Option<Bytes> {
+        self.0.lock().live.entry(store, key).value
+    }
+
+    /// The keys that hold something, and what: for who watches from outside.
+    #[must_use]
+    pub fn contents(&self, store: &str) -> Vec<(String, Bytes)> {
+        let world = self.0.lock();
+        let of = world.live.entries.iter().filter(|((its, _), _)| its == store);
+        of.filter_map(|((_, key), entry)| Some((key.clone(), entry.value.clone()?))).collect()
+    }
+
+    /// Puts a value in the place of one that is there, whatever goes wrong; it gets a revision of its own.
+    ///
+    /// # Errors
+    /// Where it is too large.
+    pub fn plant(&self, store: &str, key: &str, value: Bytes) -> Result<(), KeyValueError> {
+        let mut world = self.0.lock();
+        world.keep();
+        world.live.put(store, key, Some(value)).map(|_| ())
     }
 
     /// Reads, or does not: a lost answer to a read leaves nothing unknown.
@@ -63,11 +89,21 @@ impl SimulatedKeyValue {
         if world.chance.refuses() {
             return Err(away());
         }
+        world.keep();
         let outcome = write(&mut world.live)?;
         if world.chance.flushes() {
-            world.on_disk = world.live.clone();
+            world.on_disk = None;
         }
         if world.chance.loses_answer() { Err(KeyValueError::Unknown("simulated".into())) } else { Ok(outcome) }
+    }
+}
+
+impl World {
+    /// Keeps what a crash would leave, before the first change since the last flush.
+    fn keep(&mut self) {
+        if self.on_disk.is_none() && self.chance.may_lose() {
+            self.on_disk = Some(Box::new(self.live.clone()));
+        }
     }
 }
 

@@ -35,6 +35,8 @@ pub async fn fire_timers(bus: Arc<dyn EventBus>, clock: Arc<dyn Clock>, mut behi
             }
         };
         tokio::select! {
+            // In one order always, so that a simulated run can be run again.
+            biased;
             () = tokio::time::sleep(sleep) => {}
             () = bus.timers_changed() => {}
             () = changed(&mut behind), if !caught_up => {}

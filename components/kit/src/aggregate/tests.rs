@@ -141,6 +141,18 @@ fn a_former_holder_that_wakes_late_changes_nothing() {
 }
 
 #[test]
+fn a_late_asker_is_told_the_refusal_that_is_kept() {
+    let ports = Memory::default();
+    let refused = adjust(-1, true);
+    block_on(execute::<Counter, _>(&ports, "a", &meta(1, "e1"), &refused)).unwrap();
+    deliver(&ports, 2, "e2", 5);
+    let late = block_on(apply_locally::<Counter, _>(&ports, "a", &meta(1, "e1"), &refused)).unwrap();
+    let LocalAnswer::Outcome(outcome, state) = late else { panic!("nobody knows what came of it: {late:?}") };
+    assert_eq!(outcome.refusal().map(|refusal| refusal.code.as_str()), Some("too-few"));
+    assert_eq!(state.count, 5);
+}
+
+#[test]
 fn a_stored_refusal_stands_in_a_later_state() {
     let ports = Memory::default();
     let refused = meta(1, "e1");

@@ -1,7 +1,7 @@
 //! `POST …/{id}/cancel` and `…/deliver`: commands to an order that exists.
 
 use super::{check_id, find, view};
-use crate::domain::{Order, Ordering};
+use crate::domain::{Order, Ordering, Status, too_late_to_cancel};
 use kit::events::order::{CancellationReason, DeliveryMethod, OrderCancelRequested, OrderDeliverRequested, OrderType};
 use kit::http::{Problem, Request, Response, read_body};
 use kit::submit::{ANYBODY, Answer, Draft, submit};
@@ -75,7 +75,12 @@ pub(super) async fn cancel<P: Ports>(ports: &P, request: &Request, order_id: &st
         };
         Ok(draft(order_id, Event::OrderCancel(command)))
     };
-    submit::<Ordering, _, _, _>(ports, request, ANYBODY, build, |said| answer(order_id, said)).await
+    let said = |said: Answer<'_, Order>| match said {
+        // The command's delivery and later ones went first: only the state can tell what came of it.
+        Answer::Done(_, order) if order.status == Status::Delivered => Problem::refused(&too_late_to_cancel()).into(),
+        said => answer(order_id, said),
+    };
+    submit::<Ordering, _, _, _>(ports, request, ANYBODY, build, said).await
 }
 
 /// Marks an order delivered.

@@ -62,12 +62,17 @@ pub(super) fn confirm(order: &Order, command: &OrderConfirmRequested, input: Inp
     }
 }
 
+/// Why a delivered order is not cancelled.
+#[must_use]
+pub fn too_late_to_cancel() -> Refusal {
+    Refusal::new("order-delivered", "the order is with its customer and cannot be cancelled")
+}
+
 /// Someone cancels. Only a delivered order cannot be; it says once more that it is delivered.
 pub(super) fn cancel(order: &Order, command: &OrderCancelRequested, input: Input<'_>) -> Decision<Order> {
     let change = |order: Order| Change::to(order).in_saga(ids::saga(input.id));
     if let Some(told) = &order.delivered {
-        let refusal = Refusal::new("order-delivered", "the order is with its customer and cannot be cancelled");
-        return again(change(order.clone()), told, Event::OrderDelivered).refuse(refusal).decide();
+        return again(change(order.clone()), told, Event::OrderDelivered).refuse(too_late_to_cancel()).decide();
     }
     if let Some(told) = &order.cancelled {
         return again(change(order.clone()), told, Event::OrderCancelled).decide();

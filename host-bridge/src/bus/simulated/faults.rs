@@ -55,6 +55,11 @@ impl Chance {
         !self.happens(self.faults.unflushed)
     }
 
+    /// Whether a crash may find anything unflushed.
+    pub(crate) fn may_lose(&self) -> bool {
+        self.faults.unflushed > 0
+    }
+
     pub(crate) fn delays(&mut self) -> bool {
         self.happens(self.faults.delays)
     }

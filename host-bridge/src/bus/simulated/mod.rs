@@ -42,8 +42,11 @@ struct Inner {
 
 struct World {
     live: State,
-    on_disk: State,
+    /// What a crash leaves; `None` where that is all there is, so that a bus that flushes at once copies nothing.
+    on_disk: Option<Box<State>>,
     life: u64,
+    /// Hand-outs are counted with the next flush.
+    counts_wait: bool,
     chance: Chance,
 }
 
@@ -52,21 +55,22 @@ impl SimulatedBus {
     #[must_use]
     pub fn new(streams: Vec<StreamConfig>, clock: Arc<dyn Clock>, faults: Faults) -> Self {
         let live = State::new(streams);
-        let world = World { on_disk: live.clone(), live, life: 0, chance: Chance::new(faults) };
+        let world = World { on_disk: None, live, life: 0, counts_wait: false, chance: Chance::new(faults) };
         let (tail, _) = broadcast::channel(TAIL);
         Self(Arc::new(Inner { world: Mutex::new(world), published: Notify::new(), timers: Notify::new(), tail, clock }))
     }
 
     /// Everything so far is on disk.
     pub fn flush(&self) {
-        let mut world = self.0.world.lock();
-        world.on_disk = world.live.clone();
+        self.0.world.lock().on_disk = None;
     }
 
     /// The process dies: what was not flushed is lost, every open consumer is dead.
     pub fn crash(&self) {
         let mut world = self.0.world.lock();
-        world.live = world.on_disk.clone();
+        if let Some(on_disk) = world.on_disk.take() {
+            world.live = *on_disk;
+        }
         world.life += 1;
         drop(world);
         self.0.published.notify_waiters();
@@ -75,6 +79,31 @@ impl SimulatedBus {
     /// From now on these faults.
     pub fn set_faults(&self, faults: Faults) {
         self.0.world.lock().chance.set(faults);
+    }
+
+    /// From now on hand-outs are counted with the next flush, as the embedded bus does after a clean end (`true`), or
+    /// on disk before the call (`false`, as at first).
+    pub fn count_with_next_flush(&self, wait: bool) {
+        self.0.world.lock().counts_wait = wait;
+    }
+
+    /// Stores an event of the log once more, with a sequence of its own: a copy that comes after the deduplication
+    /// window. Where no stream takes it nothing happens.
+    pub fn copy(&self, event: &Arc<Event>) {
+        let now = self.0.clock.now();
+        let mut world = self.0.world.lock();
+        if world.on_disk.is_none() && world.chance.may_lose() {
+            world.on_disk = Some(Box::new(world.live.clone()));
+        }
+        world.live.copy(event, now);
+        drop(world);
+        self.0.published.notify_waiters();
+    }
+
+    /// How many timers are set.
+    #[must_use]
+    pub fn timers(&self) -> usize {
+        self.0.world.lock().live.timers()
     }
 
     /// Every event of `stream`, in order.
@@ -97,13 +126,22 @@ impl SimulatedBus {
             return Err(BusError::Unavailable("simulated".into()));
         }
         let (before, first_timer) = (world.live.events(), world.live.first_timer());
-        let outcome = change(&mut world.live, now)?;
+        let kept = (world.on_disk.is_none() && world.chance.may_lose()).then(|| Box::new(world.live.clone()));
+        let outcome = match change(&mut world.live, now) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                world.on_disk = world.on_disk.take().or(kept);
+                return Err(error);
+            }
+        };
         world.live.version += 1;
         if world.chance.copies() && world.live.events() > before {
             world.live.copy_last();
         }
         if world.chance.flushes() {
-            world.on_disk = world.live.clone();
+            world.on_disk = None;
+        } else if world.on_disk.is_none() {
+            world.on_disk = kept;
         }
         let lost = world.chance.loses_answer();
         let fresh = world.live.take_fresh();
@@ -122,7 +160,8 @@ impl SimulatedBus {
 
 impl Durability for SimulatedBus {
     fn is_durable(&self, watermark: Watermark) -> bool {
-        watermark.0 <= self.0.world.lock().on_disk.version
+        let world = self.0.world.lock();
+        watermark.0 <= world.on_disk.as_deref().unwrap_or(&world.live).version
     }
 
     fn latest(&self) -> Watermark {

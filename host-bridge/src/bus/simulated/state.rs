@@ -110,6 +110,20 @@ impl State {
         })
     }
 
+    /// How many timers are set.
+    pub(super) fn timers(&self) -> usize {
+        self.timers.len()
+    }
+
+    /// Stores an event once more.
+    pub(super) fn copy(&mut self, event: &Arc<Event>, now: Millis) {
+        let subject = event.subject.as_str();
+        let takes = |stream: &&mut Stream| stream.config.subjects.iter().any(|pattern| pattern.matches(subject));
+        if let Some(stream) = self.streams.iter_mut().find(takes) {
+            stream.log.push((event.clone(), now));
+        }
+    }
+
     /// Stores the event published last once more.
     pub(super) fn copy_last(&mut self) {
         let stream = self.last_stream.and_then(|index| self.streams.get_mut(index));
@@ -141,10 +155,10 @@ impl State {
     pub(super) fn open_messages(&self, name: &str, after: (u64, u64), max: usize) -> Result<Vec<Message>, BusError> {
         let durable = self.durables.get(name).ok_or_else(|| BusError::NotFound(format!("consumer {name}")))?;
         let stream = self.stream(&durable.stream)?;
-        let of_stream = numbered(&stream.log).filter(|(sequence, (event, _))| durable.wants(event, *sequence));
+        let of_stream = past(&stream.log, after.0).filter(|(sequence, (event, _))| durable.wants(event, *sequence));
         let of_stream = of_stream.map(|(sequence, (event, _))| (sequence, event, 0));
-        let of_replays = numbered(&durable.replays).map(|(sequence, (event, replay))| (sequence, event, *replay));
-        let open = of_stream.filter(|one| one.0 > after.0).chain(of_replays.filter(|one| one.0 > after.1));
+        let of_replays = past(&durable.replays, after.1).map(|(sequence, (event, replay))| (sequence, event, *replay));
+        let open = of_stream.chain(of_replays);
         let messages = open.filter(|(sequence, _, replay)| !durable.settled.contains(&(*replay > 0, *sequence)));
         Ok(messages.map(|(sequence, event, replay)| durable.message(sequence, event, replay)).take(max).collect())
     }
@@ -322,6 +336,8 @@ impl Durable {
     }
 }
 
-fn numbered<T>(list: &[T]) -> impl Iterator<Item = (u64, &T)> {
-    (1..).zip(list)
+/// What comes after the first `after`, by number from 1.
+fn past<T>(list: &[T], after: u64) -> impl Iterator<Item = (u64, &T)> {
+    let rest = usize::try_from(after).ok().and_then(|after| list.get(after..)).unwrap_or_default();
+    (after + 1..).zip(rest)
 }

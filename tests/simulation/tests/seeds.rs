@@ -1,0 +1,67 @@
+//! A fixed number of seeds holds; a seed is the same run twice; and what ought to go wrong did.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "for tests")]
+
+use simulation::{Report, Rest, application, run};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Seeds of every run of the tests.
+const SEEDS: u64 = 300;
+/// Everything that has to go wrong in them.
+const FAULTS: [&str; 17] = [
+    "call lost",
+    "clock jump",
+    "dead letter",
+    "inbox emptied",
+    "killed",
+    "late copy",
+    "lost what was not flushed",
+    "outage",
+    "publishing unknown",
+    "replay",
+    "settling refused or unknown",
+    "slow",
+    "stale read",
+    "stopped",
+    "suspended",
+    "swap lost",
+    "swap unknown",
+];
+
+/// Runs seeds on two threads; each run has one of them for itself.
+fn all(seeds: &[u64]) -> Vec<Report> {
+    let application = application().unwrap();
+    let half = seeds.len().div_ceil(2).max(1);
+    std::thread::scope(|scope| {
+        let runs = |seeds: &[u64]| seeds.iter().map(|seed| run(*seed, &application, None).unwrap()).collect::<Vec<_>>();
+        let runs = &runs;
+        let threads: Vec<_> = seeds.chunks(half).map(|part| scope.spawn(move || runs(part))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn the_marketplace_holds_whatever_goes_wrong() {
+    let seeds: Vec<u64> = (0..SEEDS).collect();
+    let (mut faults, mut rests) = (BTreeMap::<&str, u64>::new(), BTreeSet::new());
+    for report in all(&seeds) {
+        assert!(report.wrong.is_empty(), "{report}");
+        rests.extend(report.rests.keys().copied());
+        for (fault, times) in report.faults {
+            *faults.entry(fault).or_default() += times;
+        }
+    }
+    println!("{faults:#?}");
+    let never: Vec<_> = FAULTS.iter().filter(|fault| !faults.contains_key(**fault)).collect();
+    assert!(never.is_empty(), "this never went wrong: {never:?}");
+    assert_eq!(rests, [Rest::Confirmed, Rest::Delivered, Rest::Cancelled, Rest::Refunded].into());
+}
+
+#[test]
+fn a_seed_is_the_same_run_twice() {
+    let seeds: Vec<u64> = (0..16).collect();
+    let traces = || all(&seeds).into_iter().map(|report| (report.seed, report.steps, report.digest, report.tail));
+    let (first, second): (Vec<_>, Vec<_>) = (traces().collect(), traces().collect());
+    assert_eq!(first, second);
+    let digests: BTreeSet<u64> = first.iter().map(|(_, _, digest, _)| *digest).collect();
+    assert_eq!(digests.len(), seeds.len(), "two seeds are one run");
+}
