@@ -8,7 +8,6 @@ use generated::wasi::keyvalue::store::{Bucket, open};
 use spin_sdk::http::{Request, Response};
 use std::hint::black_box;
 
-#[expect(clippy::all, reason = "generated")]
 mod generated {
     wit_bindgen::generate!({ path: ["../../../wit/deps/keyvalue", "wit"], world: "bombs:yard/bomb", generate_all });
 }
