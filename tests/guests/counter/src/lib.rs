@@ -10,7 +10,6 @@ use generated::exports::example::counter::event_handler::Guest;
 use generated::wasi::keyvalue::atomics::{self, CasError};
 use generated::wasi::keyvalue::store::{self, Error};
 
-#[expect(clippy::all, reason = "generated")]
 mod generated {
     wit_bindgen::generate!({ path: ["../../../wit/deps/keyvalue", "wit"], world: "example:counter/counter", generate_all });
 }
