@@ -2,10 +2,10 @@
 
 use crate::process::Process;
 use crate::world::World;
+use a4co_host::bus::simulated::SimulatedBus;
 use a4co_host::bus::{
     BusError, Consumer, ConsumerConfig, ConsumerStatus, DeadLetter, EventBus, Message, Receipt, Settlement, TimerRule,
 };
-use a4co_host::bus::simulated::SimulatedBus;
 use a4co_host::clock::Millis;
 use a4co_host::durability::Watermark;
 use a4co_host::event::Event;
