@@ -63,7 +63,8 @@ impl<'a> Author<'a> {
     fn event(&self, id: &str, emission: Emission, at: Millis) -> Result<Logged, String> {
         let subject = Subject::new(emission.event.subject()).map_err(|error| error.to_string())?;
         self.granted(subject.as_str())?;
-        let data = emission.event.data().and_then(RawValue::from_string).map_err(|error| error.to_string())?;
+        let data = emission.event.data().map_err(|error| error.to_string())?;
+        let data = RawValue::from_string(data).map_err(|error| error.to_string())?;
         let wire = WireEvent {
             event_id: id.to_owned(),
             event_type: emission.event.event_type().to_owned(),

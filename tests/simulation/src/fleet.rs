@@ -171,6 +171,7 @@ impl DeliveryObserver for Observer {
             Happening::FetchFailed { source, error, .. } => {
                 world.note(process, &format_args!("{source} cannot fetch: {error}"));
             }
+            Happening::Left { source, .. } => world.note(process, &format_args!("{source} is left")),
             Happening::OutageBegan { source, reason } => {
                 world.note(process, &format_args!("{source} meets an outage: {reason}"));
             }
