@@ -131,6 +131,7 @@ impl ProcessConsumer {
     /// It was acknowledged: its outcome is not needed any more, whatever may still come again.
     fn acknowledged(&self, message: &Message) {
         let source = self.source_of(message);
+        self.bus.world.settles(&self.bus.process, &source, message.sequence);
         let component = source.split('/').next().unwrap_or_default().to_owned();
         let delivery = (component.clone(), source.to_string(), message.sequence);
         let key = self.bus.world.unsettled.lock().remove(&delivery);

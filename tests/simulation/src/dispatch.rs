@@ -12,6 +12,7 @@ use a4co_host::event::Envelope;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use kit::events::{Event, Failure, Metadata};
+use kit::json::{self, Value};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,9 +70,22 @@ fn note_hand_out(ports: &SimulatedPorts, delivery: &Delivery) {
     let (component, source, sequence) = (ports.component, &delivery.source, delivery.sequence);
     let place = (component.to_owned(), source.to_string(), sequence);
     ports.world.unsettled.lock().insert(place, delivery.key.clone());
+    if matches!(component, "order" | "saga" | "inventory" | "payment") {
+        ports.world.hands_out(&ports.process, (&**source, sequence), &key_of(component, delivery));
+    }
     let (subject, key, attempt) = (&delivery.event.subject, &delivery.key, delivery.attempt);
     let again = if attempt > 1 { format!(" ({attempt}. time)") } else { String::new() };
     ports.world.note(&ports.process.name, &format_args!("{component} ← {subject} {source}:{sequence} {key}{again}"));
+}
+
+/// What an event is handled in order by, as the design says it: order by order where order and saga hear of others.
+fn key_of(component: &str, delivery: &Delivery) -> String {
+    let subject = delivery.event.subject.as_str();
+    let by_order =
+        matches!(component, "order" | "saga") && !subject.starts_with("order.") && !subject.starts_with("saga.");
+    let data: Value = json::from_slice(delivery.event.data().unwrap_or_default()).unwrap_or_default();
+    let aggregate = || delivery.event.envelope().map_or("-", |envelope| envelope.aggregate_id.as_str()).to_owned();
+    data["orderId"].as_str().filter(|_| by_order).map_or_else(aggregate, str::to_owned)
 }
 
 async fn handle(ports: &SimulatedPorts, delivery: &Delivery) -> Verdict {

@@ -51,6 +51,8 @@ pub struct World {
     /// Deliveries that were handed out and are not settled: (component, source, sequence) and the key.
     pub unsettled: Mutex<Unsettled>,
     unsettled_on_disk: Mutex<Unsettled>,
+    /// What each process has handed out and not settled: process, source and key as the design names it, and the sequence.
+    held: Mutex<BTreeMap<(String, String, String), u64>>,
     rates: Mutex<Rates>,
     dice: Mutex<Dice>,
     trace: Mutex<Trace>,
@@ -91,6 +93,7 @@ impl World {
             fleet: Mutex::new(vec![None; plan.processes]),
             unsettled: Mutex::default(),
             unsettled_on_disk: Mutex::default(),
+            held: Mutex::default(),
             rates: Mutex::new(plan.rates.calm()),
             dice: Mutex::new(Dice::new(plan.seed, 2)),
             trace: Mutex::default(),
@@ -153,6 +156,22 @@ impl World {
     #[must_use]
     pub fn counts(&self) -> BTreeMap<&'static str, u64> {
         self.counts.lock().clone()
+    }
+
+    /// An event is handed out: no earlier one of its source and key may be unsettled.
+    pub fn hands_out(&self, process: &Process, (source, sequence): (&str, u64), key: &str) {
+        let place = (process.name.clone(), source.to_owned(), key.to_owned());
+        let other = self.held.lock().insert(place, sequence).filter(|other| *other != sequence);
+        if let Some(other) = other {
+            let what = format!("{source}: {sequence} of {key} is handed out, and {other} is not settled");
+            self.model.lock().wrong(what);
+        }
+    }
+
+    /// It is settled.
+    pub fn settles(&self, process: &Process, source: &str, sequence: u64) {
+        let its = |place: &(String, String, String)| place.0 == process.name && place.1 == source;
+        self.held.lock().retain(|place, held| !(its(place) && *held == sequence));
     }
 
     /// The trace so far.
