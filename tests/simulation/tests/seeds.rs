@@ -31,9 +31,9 @@ const FAULTS: [&str; 17] = [
 fn all(seeds: &[u64]) -> Vec<Report> {
     let application = application().unwrap();
     let half = seeds.len().div_ceil(2).max(1);
+    let runs = |seeds: &[u64]| seeds.iter().map(|seed| run(*seed, &application, None).unwrap()).collect::<Vec<_>>();
+    let runs = &runs;
     std::thread::scope(|scope| {
-        let runs = |seeds: &[u64]| seeds.iter().map(|seed| run(*seed, &application, None).unwrap()).collect::<Vec<_>>();
-        let runs = &runs;
         let threads: Vec<_> = seeds.chunks(half).map(|part| scope.spawn(move || runs(part))).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     })
