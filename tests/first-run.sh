@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # What a newcomer does first, with the commands of the README: builds and starts the marketplace, loads the catalogue,
-# orders something, and sees it confirmed. Leaves nothing behind.
+# orders something, and sees it confirmed. Leaves nothing behind. With A4CO_BIN it runs that host instead of `cargo run`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 state=$(mktemp -d)
-cargo run --release --quiet -- up --build --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --state-dir "$state" \
+run=(cargo run --release --quiet --)
+[[ -z ${A4CO_BIN:-} ]] || run=("$A4CO_BIN")
+"${run[@]}" up --build --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --state-dir "$state" \
   >"$state/screen" 2>"$state/log" &
 host=$!
 stop() {

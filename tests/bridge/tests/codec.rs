@@ -169,5 +169,5 @@ fn both_codecs_give_the_same_verdict_and_the_same_bytes() {
     }
     assert!(differences.is_empty(), "{} of {}:\n{}", differences.len(), cases.len(), differences.join("\n"));
     assert!(cases.len() > 5_000, "only {} cases", cases.len());
-    assert!(accepted > 500 && cases.len() - accepted > 500, "{accepted} of {} accepted", cases.len());
+    assert!(accepted > 400 && cases.len() - accepted > 5_000, "{accepted} of {} accepted", cases.len());
 }
