@@ -46,7 +46,7 @@ async fn list(world: &Arc<World>, number: usize) {
     insist(world, &format!("/api/v1/artisans/{ID}/products"), &format!("list-{id}"), &listing).await;
     for path in [format!("/api/v1/products/{id}"), format!("/api/v1/inventory/availability/{id}")] {
         let mut looks = 0;
-        while !get(world, &path).await.is_some_and(|(status, _)| status == 200) {
+        while get(world, &path).await.is_none_or(|(status, _)| status != 200) {
             looks += 1;
             if looks > LOOKS {
                 world.model.lock().wrong(format!("{id} was listed, and {path} does not know it"));
