@@ -35,11 +35,16 @@ async fn charge(client: &Client, key: &str) -> Result<Value> {
     Ok(reply.json)
 }
 
-/// The ledger's amounts, in order of size.
+/// The ledger's amounts, of all its pages, in order of size.
 async fn amounts(client: &Client) -> Result<Vec<u64>> {
-    let ledger = client.get("/gateway/ledger").await?;
-    let entries = ledger.json["entries"].as_array().context("a ledger has entries")?;
-    let mut amounts: Vec<_> = entries.iter().filter_map(|entry| entry["amount"].as_u64()).collect();
+    let (mut amounts, mut page, mut pages) = (Vec::new(), 1, 1);
+    while page <= pages {
+        let ledger = client.get(&format!("/gateway/ledger?page={page}")).await?;
+        let entries = ledger.json["entries"].as_array().context("a ledger has entries")?;
+        amounts.extend(entries.iter().filter_map(|entry| entry["amount"].as_u64()));
+        pages = ledger.json["pages"].as_u64().context("a ledger has pages")?;
+        page += 1;
+    }
     amounts.sort_unstable();
     Ok(amounts)
 }

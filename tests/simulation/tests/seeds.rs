@@ -7,17 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Seeds of every run of the tests.
 const SEEDS: u64 = 300;
 /// Everything that has to go wrong in them.
-const FAULTS: [&str; 17] = [
+const FAULTS: [&str; 15] = [
     "call lost",
     "clock jump",
-    "dead letter",
     "inbox emptied",
     "killed",
     "late copy",
     "lost what was not flushed",
     "outage",
     "publishing unknown",
-    "replay",
     "settling refused or unknown",
     "slow",
     "stale read",

@@ -122,7 +122,7 @@ impl Model {
         let mut listed: BTreeMap<String, usize> = BTreeMap::new();
         for (_, seen) in self.values.iter().filter(|(key, _)| key.starts_with("order/customer/")) {
             let page: Value = json::from_slice(&seen.bytes).unwrap_or_default();
-            for order_id in page["orders"].as_array().into_iter().flatten() {
+            for order_id in page["view"]["orders"].as_array().into_iter().flatten() {
                 *listed.entry(order_id.as_str().unwrap_or_default().to_owned()).or_default() += 1;
             }
         }

@@ -36,7 +36,7 @@ impl Ledger {
         let account: Value = json::from_slice(account).unwrap_or_default();
         let placed = log.orders().get(order_id).ok_or_else(|| format!("{order_id} is charged, and is no order"))?;
         let known = self.accounts.entry(order_id.to_owned()).or_default();
-        for (key, charge) in account["charges"].as_object().into_iter().flatten() {
+        for (key, charge) in account["view"]["charges"].as_object().into_iter().flatten() {
             let amount = charge["ask"]["amount"].as_u64().unwrap_or(0);
             let status = charge["status"].as_str().unwrap_or_default().to_owned();
             if status == "charged" && amount != placed.total {
