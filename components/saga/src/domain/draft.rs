@@ -1,6 +1,7 @@
 //! A saga on its way to its next state, with the moves made so far.
 
 use super::{Deadline, Move, Phase, Saga, Settings, Stock, Trigger, Turn};
+use kit::events::order::CancellationReason;
 use kit::events::saga::SagaStep;
 use kit::time::Millis;
 
@@ -71,7 +72,8 @@ impl<'a> Draft<'a> {
 
     fn call(&mut self) {
         let (items, refund, cancel) = self.saga.outstanding();
-        self.go(Move::Call { items, refund, cancel });
+        let reason = self.saga.reason.unwrap_or(CancellationReason::CustomerRequest);
+        self.go(Move::Call { items, refund, cancel, reason });
     }
 
     /// The saga after this turn, and the turn.

@@ -86,8 +86,9 @@ impl Outgoing<'_> {
                 let event = self.timeout(*step, *generation, *due);
                 self.effects.push(Effect::Timer(timer_name(*step, *generation), *due, event));
             }
-            Move::Call { items, refund, cancel } => {
-                let stuck = self.stuck([(!items.is_empty(), RELEASE), (*refund, REFUND), (*cancel, CANCEL)]);
+            Move::Call { items, refund, cancel, reason } => {
+                let commands = [(!items.is_empty(), RELEASE), (*refund, REFUND), (*cancel, CANCEL)];
+                let stuck = self.stuck(commands, *reason);
                 self.send(self.order_id.to_owned(), stuck);
             }
             Move::Recover => self.send(self.order_id.to_owned(), self.recovered()),
@@ -183,11 +184,11 @@ impl Outgoing<'_> {
         })
     }
 
-    fn stuck(&self, commands: [(bool, &str); 3]) -> Event {
+    fn stuck(&self, commands: [(bool, &str); 3], reason: CancellationReason) -> Event {
         Event::SagaStuck(SagaStuck {
             order_id: self.order_id.to_owned(),
             saga_id: self.saga_id.clone(),
-            reason: self.saga.reason.unwrap_or(CancellationReason::CustomerRequest),
+            reason,
             outstanding: commands.iter().filter(|(due, _)| *due).map(|(_, command)| (*command).to_owned()).collect(),
             stuck_at: self.at.rfc3339(),
         })

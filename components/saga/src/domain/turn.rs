@@ -152,6 +152,9 @@ pub enum Move {
         refund: bool,
         /// Whether the order's cancellation is.
         cancel: bool,
+        /// Why it is undone, as it was known then; the saga may learn better.
+        #[serde(default = "by_customer")]
+        reason: CancellationReason,
     },
     /// The person is not needed any more.
     Recover,
@@ -186,4 +189,9 @@ impl Turn {
             }
         }
     }
+}
+
+/// What a call said of its reason before it kept it, where the saga knew none.
+fn by_customer() -> CancellationReason {
+    CancellationReason::CustomerRequest
 }
