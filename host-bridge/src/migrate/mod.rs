@@ -52,7 +52,8 @@ pub async fn run(options: MigrateOptions, out: &mut dyn Write) -> anyhow::Result
         directory.display()
     );
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    let store = Store::open(directory, StoreOptions::new(clock.clone(), application.streams.clone()))?;
+    let store = StoreOptions { upkeep: false, ..StoreOptions::new(clock.clone(), application.streams.clone()) };
+    let store = Store::open(directory, store)?;
     let moved = into_nats(&application, &options, &store, clock).await;
     tokio::task::block_in_place(|| store.close());
     let summary = moved?;

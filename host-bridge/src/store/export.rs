@@ -16,7 +16,8 @@ pub(crate) struct KeptStream {
     id: u32,
     /// Its name.
     pub name: String,
-    /// The oldest sequence it holds; one past `last` where it holds none.
+    /// The oldest sequence it keeps, whether or not what is older was deleted already; one past `last` where it keeps
+    /// none.
     pub first: u64,
     /// The newest.
     pub last: u64,
@@ -59,10 +60,10 @@ impl Store {
     /// All streams, those that no manifest names any more too.
     pub(crate) fn kept_streams(&self) -> Vec<KeptStream> {
         self.look(|state| {
-            let kept = state.log.streams.iter().map(|stream| KeptStream {
+            let kept = state.log.streams.iter().enumerate().map(|(index, stream)| KeptStream {
                 id: stream.id,
                 name: stream.config.name.clone(),
-                first: stream.first,
+                first: stream.first.max(stream.surplus().min(state.settled_by_all(index)) + 1),
                 last: stream.last,
             });
             kept.collect()

@@ -101,6 +101,11 @@ impl Stream {
         }
     }
 
+    /// Up to here there is more than the limit on the number of events allows.
+    pub(crate) fn surplus(&self) -> u64 {
+        self.config.max_messages.map_or(0, |limit| self.last.saturating_sub(limit))
+    }
+
     /// The oldest sequence in memory; one past the newest where there is none.
     pub(crate) fn tail_first(&self) -> u64 {
         self.last + 1 - self.tail.len() as u64
@@ -259,7 +264,7 @@ impl State {
                 last: stream.last,
                 settled: self.settled_by_all(index),
                 published_before: age.map_or(0, |age| now.0.saturating_sub(age)),
-                surplus: stream.config.max_messages.map_or(0, |limit| stream.last.saturating_sub(limit)),
+                surplus: stream.surplus(),
             }
         };
         self.log.streams.iter().enumerate().map(trim).collect()

@@ -71,6 +71,9 @@ pub struct StoreOptions {
     pub value_cache_bytes: usize,
     /// Bytes of newest events kept in memory, over all streams: consumers that keep up never read the disk.
     pub event_cache_bytes: usize,
+    /// Whether what is no longer needed is deleted: not while everything is read out, where rows must not go between two
+    /// reads.
+    pub upkeep: bool,
     /// What a test breaks.
     pub faults: Arc<Faults>,
     /// A file that shows, even after a crash, how far the store had come: for tests and diagnosis.
@@ -85,7 +88,7 @@ pub struct StoreOptions {
 pub type Fired = Arc<dyn Fn(&Event) + Send + Sync>;
 
 impl StoreOptions {
-    /// The defaults: 32 MiB of values, 32 MiB of events, no faults, no vitals, nobody told.
+    /// The defaults: 32 MiB of values, 32 MiB of events, upkeep, no faults, no vitals, nobody told.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, streams: Vec<StreamConfig>) -> Self {
         let (value_cache_bytes, event_cache_bytes) = (32 << 20, 32 << 20);
@@ -94,6 +97,7 @@ impl StoreOptions {
             streams,
             value_cache_bytes,
             event_cache_bytes,
+            upkeep: true,
             faults: Arc::default(),
             vitals: None,
             flushed: None,
@@ -154,6 +158,7 @@ impl Store {
             tracing::info!("the last end was not clean: hand-outs are counted on disk until the backlog is done");
         }
         state.careful.on = !clean;
+        state.upkeep = options.upkeep;
         state.cells.limit = options.value_cache_bytes;
         state.log.tail_limit = options.event_cache_bytes / state.log.streams.len().max(1);
         let inner = Arc::new(Inner {

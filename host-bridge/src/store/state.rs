@@ -39,6 +39,8 @@ pub(crate) struct State {
     pub hand_outs: HandOuts,
     pub writer_waiting: bool,
     pub stop: Option<Stop>,
+    /// Whether anything is deleted at all.
+    pub upkeep: bool,
     pub(super) upkeep_due: Millis,
 }
 
@@ -78,7 +80,7 @@ impl State {
 
     /// Whether it is time to look at what may be deleted.
     pub(crate) fn upkeep_is_due(&self, now: Millis) -> bool {
-        now >= self.upkeep_due
+        self.upkeep && now >= self.upkeep_due
     }
 
     /// More is to be deleted than was at once.
