@@ -7,11 +7,14 @@ use super::invocation::Invocation;
 use super::permits::{self, Permit, Permits};
 use crate::host::HostState;
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::channel::oneshot;
+use futures::future::{Either, select};
 use http::{Method, Request, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use parking_lot::Mutex;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -47,12 +50,33 @@ impl Loaded {
         let bodiless = request.method() == Method::HEAD;
         let (answer, answered) = oneshot::channel();
         let run = Arc::clone(self).run_http(request, invocation, answer, permit);
-        let mut running = Running(Some(tokio::spawn(run)));
-        match answered.await {
-            Ok(Ok(response)) => Ok(GuestBody::wrap(response, running, bodiless)),
-            Ok(Err(error)) => Err(self.no_response(&error)),
-            Err(oneshot::Canceled) => Err(running.failure(self).await),
-        }
+        // Most guests end in one go with their answer: only one that goes on gets a task of its own.
+        let (response, running) = match select(self.survived(run).boxed(), answered).await {
+            Either::Left((ended, answered)) => match answered.await {
+                Ok(answer) => (answer, Running(None)),
+                Err(oneshot::Canceled) => return Err(self.unanswered(ended)),
+            },
+            Either::Right((Ok(answer), run)) => (answer, Running(Some(tokio::spawn(run)))),
+            Either::Right((Err(oneshot::Canceled), run)) => return Err(self.unanswered(run.await)),
+        };
+        let response = response.map_err(|error| self.no_response(&error.to_string()))?;
+        Ok(GuestBody::wrap(response, running, bodiless))
+    }
+
+    /// Why a guest that ended left no answer.
+    fn unanswered(&self, ended: Result<(), Failure>) -> Failure {
+        ended.err().unwrap_or_else(|| self.no_response("it returned without setting one"))
+    }
+
+    /// Runs to the end, a panic of the host's included: it must not take a client's connection along.
+    fn survived(
+        &self,
+        run: impl Future<Output = Result<(), Failure>> + Send + 'static,
+    ) -> impl Future<Output = Result<(), Failure>> + Send + 'static {
+        let component = self.id().to_string();
+        AssertUnwindSafe(run).catch_unwind().map(move |ended| {
+            ended.unwrap_or_else(|_| Err(Failure::Host { component, reason: "the host panicked".into() }))
+        })
     }
 
     async fn run_http(
@@ -90,8 +114,8 @@ impl Loaded {
         Ok(Instance::fresh(store, proxy))
     }
 
-    fn no_response(&self, error: &wasmtime::Error) -> Failure {
-        Failure::NoResponse { component: self.id().to_string(), reason: error.to_string() }
+    fn no_response(&self, reason: &str) -> Failure {
+        Failure::NoResponse { component: self.id().to_string(), reason: reason.to_owned() }
     }
 }
 
@@ -126,26 +150,13 @@ async fn call(
     }
 }
 
-/// The task a guest runs in. Dropping it ends the guest.
+/// The task of a guest that goes on after its answer. Dropping it ends the guest.
 struct Running(Option<JoinHandle<Result<(), Failure>>>);
 
 impl Running {
     /// Lets the guest run to its own end.
     fn detach(&mut self) {
         self.0.take();
-    }
-
-    /// Why a guest that is gone left no answer.
-    async fn failure(&mut self, loaded: &Loaded) -> Failure {
-        let component = loaded.id().to_string();
-        let Some(task) = self.0.take() else {
-            return Failure::Host { component, reason: "its task is gone".into() };
-        };
-        match task.await {
-            Ok(Err(failure)) => failure,
-            Ok(Ok(())) => Failure::NoResponse { component, reason: "it returned without setting one".into() },
-            Err(error) => Failure::Host { component, reason: error.to_string() },
-        }
     }
 }
 

@@ -88,10 +88,10 @@ pub struct StoreOptions {
 pub type Fired = Arc<dyn Fn(&Event) + Send + Sync>;
 
 impl StoreOptions {
-    /// The defaults: 32 MiB of values, 32 MiB of events, upkeep, no faults, no vitals, nobody told.
+    /// The defaults: 32 MiB of values, 16 MiB of events, upkeep, no faults, no vitals, nobody told.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, streams: Vec<StreamConfig>) -> Self {
-        let (value_cache_bytes, event_cache_bytes) = (32 << 20, 32 << 20);
+        let (value_cache_bytes, event_cache_bytes) = (32 << 20, 16 << 20);
         Self {
             clock,
             streams,

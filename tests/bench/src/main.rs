@@ -23,6 +23,10 @@ use options::{Arguments, Hidden, Measure, Options};
 use report::Report;
 use std::io::Write as _;
 
+/// What the host has too: the native baseline is measured with the same allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     match arguments.hidden {
