@@ -1,5 +1,6 @@
 //! Structured logs on standard error: text for people, JSON for programs.
 
+use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{self, format::Writer};
@@ -35,7 +36,9 @@ impl FormatTime for Wall {
 /// # Errors
 /// Where the filter cannot be read.
 pub fn start(format: LogFormat, quiet: bool) -> anyhow::Result<()> {
-    let lines = fmt::fmt().with_writer(std::io::stderr).with_timer(Wall).with_env_filter(filter(quiet)?);
+    let colours = std::io::stderr().is_terminal();
+    let lines = fmt::fmt().with_writer(std::io::stderr).with_ansi(colours);
+    let lines = lines.with_timer(Wall).with_env_filter(filter(quiet)?);
     // A second start in one process keeps the first: tests run several hosts in one.
     let _ = match format {
         LogFormat::Text => lines.with_target(false).try_init(),

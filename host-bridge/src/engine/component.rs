@@ -38,8 +38,8 @@ impl Loaded {
         let concurrency = guest.component().events.as_ref().map_or(0, |events| events.concurrency);
         // An instance of WASI 0.3 serves one request as well: reuse is declared for 0.2 and means the same there.
         Self {
-            http_idle: Pool::new(IDLE_HTTP.min(limits.http_concurrency), limits.reuse_http),
-            event_idle: Pool::new(concurrency, limits.reuse_events),
+            http_idle: Pool::new(IDLE_HTTP.min(limits.http_concurrency), limits.reuse_http, limits.handles),
+            event_idle: Pool::new(concurrency, limits.reuse_events, limits.handles),
             permits: Permits::of_component(limits.http_concurrency),
             digest: linked.digest,
             pre: linked.pre,

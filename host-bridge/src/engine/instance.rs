@@ -7,6 +7,9 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use wasmtime::{Engine, Store, StoreContextMut, UpdateDeadline};
 
+/// The part of its handles that an instance may leave behind and still be used again.
+const MOST_LEFT: usize = 8;
+
 /// A live instance, entered through `entry`.
 pub(super) struct Instance<E> {
     /// Its store. Dropping it is what ends the instance.
@@ -30,6 +33,11 @@ impl<E> Instance<E> {
     /// A fresh instance, already about to run its first invocation.
     pub(super) fn fresh(store: Store<HostState>, entry: E) -> Self {
         Self { store, entry, used: 1 }
+    }
+
+    /// Whether what it has left behind would come to stand in the way of what it may use.
+    pub(super) fn is_worn(&mut self, handles: usize) -> bool {
+        self.store.data_mut().handles_left() > handles / MOST_LEFT
     }
 
     /// Makes it run another invocation.

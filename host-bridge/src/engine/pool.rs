@@ -13,12 +13,13 @@ pub(super) struct Pool<E> {
     idle: Mutex<Vec<(Instance<E>, Instant)>>,
     most: usize,
     reuse: u32,
+    handles: usize,
 }
 
 impl<E> Pool<E> {
-    /// Keeps at most `most` idle, and each for at most `reuse` invocations.
-    pub(super) fn new(most: usize, reuse: u32) -> Self {
-        Self { idle: Mutex::new(Vec::new()), most, reuse }
+    /// Keeps at most `most` idle, and each for at most `reuse` invocations of at most `handles` handles.
+    pub(super) fn new(most: usize, reuse: u32, handles: usize) -> Self {
+        Self { idle: Mutex::new(Vec::new()), most, reuse, handles }
     }
 
     /// The instance used last, if there is one.
@@ -30,8 +31,8 @@ impl<E> Pool<E> {
     }
 
     /// Takes an instance back whose invocation ended well, or drops it.
-    pub(super) fn put(&self, instance: Instance<E>) {
-        if instance.used >= self.reuse {
+    pub(super) fn put(&self, mut instance: Instance<E>) {
+        if instance.used >= self.reuse || instance.is_worn(self.handles) {
             return;
         }
         let mut idle = self.idle.lock();

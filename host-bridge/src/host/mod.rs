@@ -113,6 +113,12 @@ impl HostState {
         self.running.begin(Arc::clone(&invocation));
         self.invocation = invocation;
     }
+
+    /// How many handles the invocations so far have left behind. A guest may keep some for its life (a store it opened);
+    /// more and more are a leak, of its own or of the host's: `wasi:http` never frees the options of a request.
+    pub fn handles_left(&mut self) -> usize {
+        self.table.iter_mut().count()
+    }
 }
 
 /// Offers everything a guest may import. What is not here cannot be linked.

@@ -1,7 +1,7 @@
 //! What an operator does with a running host.
 
 use anyhow::Result;
-use end_to_end::{Host, Order, Settings, Shop, eventually};
+use end_to_end::{Host, Manifest, Order, Settings, Shop, eventually};
 use std::process::Command;
 
 #[tokio::test]
@@ -79,6 +79,28 @@ async fn what_a_deadline_publishes_is_counted() -> Result<()> {
     let metrics = host.admin().get("/metrics").await?.text;
     let fired = r#"microservices_events_published_total{service="timer",event_type="SagaTimeoutEvent""#;
     assert!(metrics.contains(fired), "{fired} is missing in\n{metrics}");
+    Ok(())
+}
+
+/// `wasi:http` leaves a handle behind with every call a guest makes; used again and again, an instance would run out.
+#[tokio::test]
+async fn instances_that_leave_handles_behind_are_replaced_in_time() -> Result<()> {
+    let mut manifest = Manifest::copy(&artifacts::marketplace())?;
+    for component in ["order", "payment"] {
+        let build = format!("build.command = \"cargo build --profile guest --target wasm32-wasip2 -p {component}\"");
+        manifest.replace(&build, &format!("tool.host.handles = 64\n{build}"))?;
+    }
+    let host = Host::start(Settings { manifest: Some(manifest.path()), ..Settings::default() }).await?;
+    let shop = Shop::new(host.client());
+    shop.list("prod-cuenco", 100, 3400).await?;
+    let mut last = String::new();
+    for _ in 0..80 {
+        last = shop.ordered(&Order::of("prod-cuenco")).await?;
+    }
+    shop.saga_until(&last, &["completed"]).await?;
+    let metrics = host.admin().get("/metrics").await?.text;
+    let traps: Vec<_> = metrics.lines().filter(|line| line.contains("outcome=\"trap\"")).collect();
+    assert!(traps.is_empty(), "{traps:#?}");
     Ok(())
 }
 
