@@ -97,7 +97,8 @@ impl Unsynced {
         }
         // The shared memory is never synced, and made anew.
         let _may_be_absent = std::fs::remove_file(state.join("a4co.db-shm"));
-        std::fs::remove_file(&self.path)?;
+        // Emptied, not removed: a life may end before it has anything to note.
+        File::create(&self.path)?;
         Ok(lost)
     }
 
