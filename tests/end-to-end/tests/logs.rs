@@ -6,8 +6,8 @@ use end_to_end::{Host, Order, Settings, Shop, eventually};
 use http::Method;
 use serde_json::{Value, json};
 
-async fn host() -> Result<Host> {
-    let mut settings = Settings { arguments: vec!["--log-format".into(), "json".into()], ..Settings::default() };
+async fn host(mut settings: Settings) -> Result<Host> {
+    settings.json_logs = true;
     settings.set_environment("A4CO_LOG", Some("a4co_host=debug,guest=info"));
     Host::start(settings).await
 }
@@ -36,9 +36,8 @@ async fn line(host: &Host, level: &str, correlation: &str, message: &str) -> Res
     found.await.with_context(|| host.log())
 }
 
-#[tokio::test]
-async fn every_line_is_json_and_is_found_by_its_correlation() -> Result<()> {
-    let host = host().await?;
+async fn every_line_is_json_and_is_found_by_its_correlation(settings: Settings) -> Result<()> {
+    let host = host(settings).await?;
     let (shop, admin) = (Shop::new(host.client()), host.admin());
     shop.list("prod-cuenco", 3, 3400).await?;
     let headers = [("x-correlation-id", "the-order")];
@@ -66,4 +65,9 @@ async fn every_line_is_json_and_is_found_by_its_correlation() -> Result<()> {
     ensure!(lost.is_empty(), "warnings that nobody can place: {lost:?}");
     ensure!(!all.iter().any(|line| line["level"] == "ERROR"), "nothing went wrong: {all:?}");
     Ok(())
+}
+
+end_to_end::in_setups! {
+    [embedded, nats, bridged]:
+        every_line_is_json_and_is_found_by_its_correlation;
 }
