@@ -17,6 +17,8 @@ const STORE: &str = "default";
 thread_local! {
     /// Opened once an instance: a reused instance saves the call.
     static BUCKET: std::cell::RefCell<Option<Rc<Bucket>>> = const { std::cell::RefCell::new(None) };
+    /// Why the store last did not answer.
+    static UNANSWERED: std::cell::Cell<Option<String>> = const { std::cell::Cell::new(None) };
 }
 
 /// The ports of one component.
@@ -56,12 +58,15 @@ fn bucket() -> Result<Rc<Bucket>, StoreError> {
     })
 }
 
+/// An error of the store in words, which it is remembered by.
 fn failed(error: Error) -> StoreError {
-    StoreError(match error {
+    let why = match error {
         Error::NoSuchStore => format!("there is no store `{STORE}`"),
         Error::AccessDenied => format!("the store `{STORE}` is not granted: add it to key_value_stores"),
         Error::Other(why) => why,
-    })
+    };
+    UNANSWERED.set(Some(why.clone()));
+    StoreError(why)
 }
 
 /// The environment variable by which a host says how its `swap` creates; absent, the claim protocol keeps creations safe.
@@ -174,6 +179,10 @@ impl Ports for Host {
 
     fn new_id(&self) -> String {
         uuid::Uuid::now_v7().to_string()
+    }
+
+    fn unanswered(&self) -> Option<String> {
+        UNANSWERED.take()
     }
 
     #[expect(clippy::print_stderr, reason = "a component's standard error is its log")]

@@ -13,6 +13,8 @@ use crate::{Ports, Worker};
 
 /// The variable with the bridge's public keys.
 const KEYS: &str = "bridge_keys";
+/// A key that nobody writes, to ask the store whether it is there.
+const HARMLESS: &str = "is-it-there";
 
 /// Whether a request is for this component's event route.
 #[must_use]
@@ -37,7 +39,22 @@ pub async fn deliver<W: Worker, P: Ports>(ports: &P, request: &Request) -> Respo
         Ok(read) => read,
         Err(problem) => return problem.into(),
     };
-    answer::of(&W::handle(ports, meta, event).await)
+    // What a delivery before this one met is not this one's.
+    let _earlier = ports.unanswered();
+    let handled = W::handle(ports, meta, event).await;
+    if handled.is_err()
+        && let Some(why) = store_is_away(ports).await
+    {
+        return Problem::unavailable(format!("the store is away: {why}")).into();
+    }
+    answer::of(&handled)
+}
+
+/// Why the store is away, where it did not answer the handler and does not answer now either: the handler has not failed
+/// then, and its attempts are not spent. Where it answers now, it may be this event that it did not take.
+async fn store_is_away<P: Ports>(ports: &P) -> Option<String> {
+    ports.unanswered()?;
+    ports.get(HARMLESS).await.err().map(|error| error.0)
 }
 
 fn admit<P: Ports>(ports: &P, request: &Request, component: &str) -> Result<(), Problem> {

@@ -6,6 +6,9 @@ use crate::time::Millis;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
+/// What is said in place of an answer.
+const NO_ANSWER: &str = "no answer";
+
 /// Answers calls.
 pub type Callee = Box<dyn Fn(&Request) -> Result<Response, CallError>>;
 /// Comes between a publishing and what its publisher does next.
@@ -23,6 +26,9 @@ pub struct Memory {
     after_read: RefCell<Option<Interruption>>,
     now: Cell<u64>,
     ids: Cell<u64>,
+    /// The next so many reads of one key are not answered.
+    pub unanswered_reads: Cell<u32>,
+    unanswered: Cell<bool>,
     /// The next so many swaps are carried out and answered as unknown.
     pub unknown_swaps: Cell<u32>,
     /// The next so many swaps are not carried out and answered as unknown.
@@ -99,6 +105,14 @@ impl Memory {
         self.store.borrow().iter().map(|(key, (_, value))| (key.clone(), value.clone())).collect()
     }
 
+    fn answer(&self) -> Result<(), StoreError> {
+        if take(&self.unanswered_reads) {
+            self.unanswered.set(true);
+            return Err(StoreError(NO_ANSWER.to_owned()));
+        }
+        Ok(())
+    }
+
     fn write(&self, key: &str, value: Vec<u8>) {
         self.revision.set(self.revision.get() + 1);
         self.store.borrow_mut().insert(key.to_owned(), (self.revision.get(), value));
@@ -115,6 +129,7 @@ impl Ports for Memory {
     type Token = Token;
 
     async fn read(&self, key: &str) -> Result<Entry<Token>, StoreError> {
+        self.answer()?;
         let found = self.store.borrow().get(key).cloned();
         let revision = found.as_ref().map_or(0, |(revision, _)| *revision);
         let interruption = self.after_read.borrow_mut().take();
@@ -131,13 +146,14 @@ impl Ports for Memory {
             return Err(SwapError::Conflict);
         }
         if take(&self.vanished_swaps) {
-            return Err(SwapError::Unknown("no answer".to_owned()));
+            return Err(SwapError::Unknown(NO_ANSWER.to_owned()));
         }
         self.write(&key, value);
-        if take(&self.unknown_swaps) { Err(SwapError::Unknown("no answer".to_owned())) } else { Ok(()) }
+        if take(&self.unknown_swaps) { Err(SwapError::Unknown(NO_ANSWER.to_owned())) } else { Ok(()) }
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.answer()?;
         Ok(self.store.borrow().get(key).map(|(_, value)| value.clone()))
     }
 
@@ -158,7 +174,7 @@ impl Ports for Memory {
 
     async fn publish(&self, subject: &str, wire: String) -> Result<Receipt, PublishError> {
         if take(&self.vanished_publishings) {
-            return Err(PublishError::Unavailable("no answer".to_owned()));
+            return Err(PublishError::Unavailable(NO_ANSWER.to_owned()));
         }
         let mut published = self.published.borrow_mut();
         let entry = (subject.to_owned(), wire);
@@ -175,7 +191,7 @@ impl Ports for Memory {
             interruption(self);
         }
         if take(&self.unknown_publishings) {
-            return Err(PublishError::Unavailable("no answer".to_owned()));
+            return Err(PublishError::Unavailable(NO_ANSWER.to_owned()));
         }
         Ok(Receipt { source: "memory".to_owned(), sequence: sequence as u64 })
     }
@@ -198,6 +214,10 @@ impl Ports for Memory {
     fn new_id(&self) -> String {
         self.ids.set(self.ids.get() + 1);
         crate::ids::derived("memory", &[&self.ids.get().to_string()])
+    }
+
+    fn unanswered(&self) -> Option<String> {
+        self.unanswered.take().then(|| NO_ANSWER.to_owned())
     }
 }
 

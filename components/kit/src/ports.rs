@@ -93,6 +93,11 @@ pub trait Ports {
     /// A new id, later ones sorting after earlier ones.
     fn new_id(&self) -> String;
 
+    /// Why the store did not answer, where it did not since this was asked last. By default nobody knows.
+    fn unanswered(&self) -> Option<String> {
+        None
+    }
+
     /// Tells the operators, in the log. By default nobody listens.
     fn warn(&self, _text: &str) {}
 }

@@ -186,6 +186,10 @@ impl Operations for Operated {
         (self.away)().map_or(Ok(()), Err)
     }
 
+    fn away(&self) -> Option<String> {
+        (self.away)()
+    }
+
     fn paused(&self, component: &str, stream: &str, paused: bool) {
         self.switch.pause(component, stream, paused);
     }

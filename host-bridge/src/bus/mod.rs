@@ -34,6 +34,9 @@ pub struct StreamConfig {
     pub max_messages: Option<u64>,
 }
 
+/// Is told of an event that a timer published.
+pub type Fired = Arc<dyn Fn(&Event) + Send + Sync>;
+
 /// Where a new durable consumer starts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

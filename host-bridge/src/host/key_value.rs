@@ -228,7 +228,8 @@ impl atomics::Host for KeyValueView<'_> {
     ) -> wasmtime::Result<Result<i64, Error>> {
         let name = self.name(&bucket)?;
         if self.access.manners == Manners::Spin {
-            return match increment_as_spin(&*self.access.stores, (&name, &key), delta).await {
+            let sum = increment_as_spin(&*self.access.stores, (&name, &key), delta).await;
+            return match told(self.invocation, sum) {
                 Ok(Some((sum, Swap::Done { watermark, .. }))) => {
                     self.invocation.observe(watermark);
                     Ok(Ok(sum))
@@ -293,7 +294,7 @@ impl atomics::HostCas for KeyValueView<'_> {
         self.count()?;
         let handle = self.table.get_mut(&cas)?;
         if self.access.manners == Manners::Spin {
-            match self.access.stores.get(&handle.store, &handle.key).await {
+            match told(self.invocation, self.access.stores.get(&handle.store, &handle.key).await) {
                 Ok(entry) => handle.seen = Some(noted(self.invocation, entry)),
                 Err(error) => return Ok(Err(failed(error))),
             }

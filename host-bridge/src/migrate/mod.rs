@@ -84,6 +84,7 @@ async fn into_nats(
         node: format!("migrate-{source}"),
         streams: application.streams.clone(),
         clock,
+        fired: None,
     };
     let bus = NatsBus::open(nats.clone(), bus).await.with_context(|| format!("the event bus at {}", nats.servers()))?;
     let moving = Move { store, nats: &nats, values: &values, import: bus.import(), application };

@@ -133,6 +133,7 @@ async fn bus(server: &NatsServer) -> (Nats, NatsBus) {
         node: "test".into(),
         streams: streams(),
         clock: Arc::<SystemClock>::default(),
+        fired: None,
     };
     (nats.clone(), NatsBus::open(nats, options).await.unwrap())
 }

@@ -39,7 +39,7 @@ pub(crate) use hash::correlation as correlation_fingerprint;
 pub(crate) use lock::DirectoryLock;
 pub use sizes::Sizes;
 
-use crate::bus::StreamConfig;
+use crate::bus::{Fired, StreamConfig};
 use crate::clock::Clock;
 use crate::durability::{Durability, Watermark};
 use crate::event::Event;
@@ -83,9 +83,6 @@ pub struct StoreOptions {
     /// Is told of every event that a timer published.
     pub fired: Option<Fired>,
 }
-
-/// Is told of an event that a timer published.
-pub type Fired = Arc<dyn Fn(&Event) + Send + Sync>;
 
 impl StoreOptions {
     /// The defaults: 32 MiB of values, 16 MiB of events, upkeep, no faults, no vitals, nobody told.

@@ -1,9 +1,9 @@
 //! The state of a running application, behind its ports: in the state directory, or in NATS.
 
 use super::nats_bus::{self, OpenBus};
-use crate::bus::EventBus;
 use crate::bus::embedded::EmbeddedBus;
 use crate::bus::nats::NatsBusOptions;
+use crate::bus::{EventBus, Fired};
 use crate::cli::{NatsOptions, UpOptions};
 use crate::clock::{Clock, SystemClock};
 use crate::durability::{AtOnce, Durability};
@@ -81,8 +81,7 @@ impl State {
         store_options.vitals = std::env::var_os(VITALS).map(PathBuf::from);
         let counted = metrics.clone();
         store_options.flushed = Some(Arc::new(move |took, changes| counted.flushed(took, changes)));
-        let counted = metrics.clone();
-        store_options.fired = Some(Arc::new(move |event| counted.published_by("timer", event)));
+        store_options.fired = Some(counted_as_fired(&metrics));
         let store = Store::open(directory, store_options)?;
         Ok(Self {
             key_value: Arc::new(EmbeddedKeyValue::new(store.clone())),
@@ -122,6 +121,7 @@ impl State {
             node: id,
             streams: application.streams.clone(),
             clock: clock.clone(),
+            fired: Some(counted_as_fired(&metrics)),
         };
         let bus = nats_bus::open(nats.clone(), bus).await;
         let OpenBus { bus, close } = bus.with_context(|| format!("the event bus at {}", nats.servers()))?;
@@ -165,6 +165,12 @@ impl State {
             manners: Manners::Own,
         }
     }
+}
+
+/// Counts what timers publish.
+fn counted_as_fired(metrics: &Arc<Metrics>) -> Fired {
+    let counted = metrics.clone();
+    Arc::new(move |event| counted.published_by("timer", event))
 }
 
 impl Storage {

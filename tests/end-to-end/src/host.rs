@@ -1,98 +1,106 @@
-//! The host as a process: started, waited for, killed, started again on the same state.
+//! A host as its processes: started, waited for, killed, started again on the same state.
 
-use crate::{Client, eventually};
+use crate::processes::{Place, make_keys, start_application, start_bridge};
+use crate::{Client, Settings, Setup, eventually};
 use anyhow::{Context as _, Result, ensure};
-use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use tempfile::TempDir;
+use artifacts::nats::NatsServer;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus};
 
-/// How a host is started.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {
-    /// The manifest; the marketplace's where there is none.
-    pub manifest: Option<PathBuf>,
-    /// `--variable name=value`.
-    pub variables: Vec<(String, String)>,
-    /// Environment.
-    pub environment: Vec<(String, String)>,
-    /// Further arguments of `a4co up`.
-    pub arguments: Vec<String>,
-}
-
-impl Settings {
-    /// The same with a variable.
-    #[must_use]
-    pub fn with(mut self, name: &str, value: &str) -> Self {
-        self.variables.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Sets a variable of the environment; `None` takes it away.
-    pub fn set_environment(&mut self, name: &str, value: Option<&str>) {
-        self.environment.retain(|(there, _)| there != name);
-        self.environment.extend(value.map(|value| (name.to_owned(), value.to_owned())));
-    }
-}
-
-/// A running host. Dropping it kills it.
+/// A running host. Dropping it kills it, and the NATS server it has.
 #[derive(Debug)]
 pub struct Host {
     settings: Settings,
-    state: TempDir,
-    listen: SocketAddr,
-    admin: SocketAddr,
-    child: Child,
+    place: Place,
+    application: Child,
+    bridge: Option<Child>,
+    server: Option<NatsServer>,
 }
 
 impl Host {
-    /// Starts the marketplace on a new state directory and waits until it is ready.
+    /// Starts the marketplace on a new state and waits until it is ready.
     ///
     /// # Errors
     /// Where it does not become ready; its log is in the message.
     pub async fn start(settings: Settings) -> Result<Self> {
-        let state = tempfile::tempdir().context("a state directory")?;
-        let (listen, admin) = (free_address()?, free_address()?);
-        let child = spawn(&settings, state.path(), listen, admin)?;
-        let host = Self { settings, state, listen, admin, child };
+        let place = Place::new()?;
+        let server = (settings.setup != Setup::Embedded).then(NatsServer::start);
+        if settings.setup == Setup::Bridged {
+            make_keys(&settings, &place)?;
+        }
+        let (application, bridge) = start_all(&settings, &place, server.as_ref())?;
+        let host = Self { settings, place, application, bridge, server };
         host.ready().await?;
         Ok(host)
+    }
+
+    /// Which processes it is.
+    #[must_use]
+    pub fn setup(&self) -> Setup {
+        self.settings.setup
     }
 
     /// The public listener.
     #[must_use]
     pub fn client(&self) -> Client {
-        Client::new(format!("http://{}", self.listen))
+        Client::new(format!("http://{}", self.place.listen))
     }
 
     /// The public listener's address.
     #[must_use]
     pub fn client_address(&self) -> String {
-        self.listen.to_string()
+        self.place.listen.to_string()
     }
 
-    /// The admin listener.
+    /// The admin listener of who delivers: the application's own, or the bridge's.
     #[must_use]
     pub fn admin(&self) -> Client {
-        Client::new(format!("http://{}", self.admin))
+        Client::new(self.admin_url())
     }
 
-    /// The admin listener's URL, for the command line.
+    /// The same listener's URL, for the command line.
     #[must_use]
     pub fn admin_url(&self) -> String {
-        format!("http://{}", self.admin)
+        format!("http://{}", if self.bridge.is_some() { self.place.bridge_admin } else { self.place.admin })
     }
 
-    /// The state directory.
+    /// The admin listeners of all its processes.
+    pub fn admins(&self) -> impl Iterator<Item = Client> {
+        let addresses = [Some(self.place.admin), self.bridge.is_some().then_some(self.place.bridge_admin)];
+        addresses.into_iter().flatten().map(|address: SocketAddr| Client::new(format!("http://{address}")))
+    }
+
+    /// What all its processes count, one after the other.
+    ///
+    /// # Errors
+    /// Where one does not answer.
+    pub async fn metrics(&self) -> Result<String> {
+        let mut metrics = String::new();
+        for admin in self.admins() {
+            metrics.push_str(&admin.get("/metrics").await?.text);
+        }
+        Ok(metrics)
+    }
+
+    /// The folder of its state and its log.
     #[must_use]
     pub fn state_dir(&self) -> &Path {
-        self.state.path()
+        self.place.folder()
     }
 
-    /// The process id.
+    /// The process id of what serves the application.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.application.id()
+    }
+
+    /// The NATS server it has.
+    ///
+    /// # Errors
+    /// Where it has none.
+    pub fn server(&mut self) -> Result<&mut NatsServer> {
+        self.server.as_mut().context("an embedded host has no server")
     }
 
     /// Runs `a4co` against it, as an operator does; standard output.
@@ -110,7 +118,7 @@ impl Host {
     /// All it has logged so far.
     #[must_use]
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.state.path().join("host.log")).unwrap_or_default()
+        log(&self.place)
     }
 
     /// Changes how it is started the next time.
@@ -118,44 +126,46 @@ impl Host {
         change(&mut self.settings);
     }
 
-    /// Waits until it has ended by itself, as where a failpoint makes it.
+    /// Waits until what serves the application has ended by itself, as where a failpoint makes it.
     ///
     /// # Errors
     /// Where it goes on.
     pub async fn ended(&mut self) -> Result<ExitStatus> {
-        let ended = eventually("the host ends by itself", async || self.child.try_wait().ok().flatten()).await;
+        let ended = eventually("the host ends by itself", async || self.application.try_wait().ok().flatten()).await;
         ended.with_context(|| self.log())
     }
 
-    /// Sends it a signal, such as `STOP`.
+    /// Sends what serves the application a signal, such as `STOP`.
     ///
     /// # Errors
     /// Where it is gone.
     pub fn signal(&self, name: &str) -> Result<()> {
-        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status()?;
-        ensure!(sent.success(), "the host had ended by itself:\n{}", self.log());
-        Ok(())
+        signal(&self.application, name).with_context(|| self.log())
     }
 
-    /// `kill -9`, and waits for the end.
+    /// `kill -9` of all its processes but the NATS server, and waits for the end.
     ///
     /// # Errors
-    /// Where it had ended by itself before.
+    /// Where one had ended by itself before.
     pub fn kill(&mut self) -> Result<()> {
-        ensure!(self.child.try_wait()?.is_none(), "the host had ended by itself:\n{}", self.log());
-        self.child.kill()?;
-        self.child.wait()?;
+        for child in self.bridge.iter_mut().chain([&mut self.application]) {
+            ensure!(child.try_wait()?.is_none(), "it had ended by itself:\n{}", log(&self.place));
+            child.kill()?;
+            child.wait()?;
+        }
         Ok(())
     }
 
-    /// Asks it to stop and waits until it has drained.
+    /// Asks it to stop and waits until it has drained: first who delivers, then what is delivered to.
     ///
     /// # Errors
     /// Where it does not end, or not cleanly.
     pub async fn stop(&mut self) -> Result<()> {
-        self.signal("TERM")?;
-        let status = eventually("the host stops", async || self.child.try_wait().ok().flatten()).await?;
-        ensure!(status.success(), "the host ended with {status}:\n{}", self.log());
+        for child in self.bridge.iter_mut().chain([&mut self.application]) {
+            signal(child, "TERM").with_context(|| log(&self.place))?;
+            let status = eventually("the host stops", async || child.try_wait().ok().flatten()).await?;
+            ensure!(status.success(), "the host ended with {status}:\n{}", log(&self.place));
+        }
         Ok(())
     }
 
@@ -173,7 +183,7 @@ impl Host {
     /// # Errors
     /// Where it cannot be started.
     pub fn begin(&mut self) -> Result<()> {
-        self.child = spawn(&self.settings, self.state.path(), self.listen, self.admin)?;
+        (self.application, self.bridge) = start_all(&self.settings, &self.place, self.server.as_ref())?;
         Ok(())
     }
 
@@ -182,46 +192,42 @@ impl Host {
     /// # Errors
     /// Where it does not become so; its log is in the message.
     pub async fn ready(&self) -> Result<()> {
-        let admin = self.admin();
-        let ready = eventually("the host is ready", async || {
-            admin.get("/readyz").await.ok().filter(|reply| reply.status == 200).map(|_| ())
-        });
-        ready.await.with_context(|| self.log())
+        for admin in self.admins() {
+            let ready = eventually("the host is ready", async || {
+                admin.get("/readyz").await.ok().filter(|reply| reply.status == 200).map(|_| ())
+            });
+            ready.await.with_context(|| self.log())?;
+        }
+        Ok(())
     }
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
-        let _may_be_gone = self.child.kill();
-        let _may_be_gone = self.child.wait();
+        for child in self.bridge.iter_mut().chain([&mut self.application]) {
+            let _may_be_gone = child.kill();
+            let _may_be_gone = child.wait();
+        }
     }
 }
 
-fn spawn(settings: &Settings, state: &Path, listen: SocketAddr, admin: SocketAddr) -> Result<Child> {
-    let manifest = settings.manifest.clone().unwrap_or_else(artifacts::marketplace);
-    let log = std::fs::OpenOptions::new().create(true).append(true).open(state.join("host.log"))?;
-    let mut command = Command::new(artifacts::binary("a4co"));
-    command
-        .arg("up")
-        .arg("--manifest")
-        .arg(manifest)
-        .args(["--listen", &listen.to_string(), "--admin-listen", &admin.to_string()])
-        .arg("--state-dir")
-        .arg(state.join("state"))
-        .arg("--cache-dir")
-        .arg(artifacts::workspace().join("target/tmp/compiled"))
-        .args(&settings.arguments)
-        .envs(settings.environment.iter().cloned())
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log);
-    for (name, value) in &settings.variables {
-        command.arg("--variable").arg(format!("{name}={value}"));
-    }
-    command.spawn().context("starting a4co")
+/// What serves the application, and who delivers to it where that is another process.
+fn start_all(settings: &Settings, place: &Place, server: Option<&NatsServer>) -> Result<(Child, Option<Child>)> {
+    let url = server.map(NatsServer::url);
+    let application = start_application(settings, place, url.as_deref())?;
+    let bridge = match (settings.setup, &url) {
+        (Setup::Bridged, Some(url)) => Some(start_bridge(settings, place, url)?),
+        _ => None,
+    };
+    Ok((application, bridge))
 }
 
-/// An address nobody listens on. Another process could take it before we do; tests would say so.
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+fn signal(child: &Child, name: &str) -> Result<()> {
+    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status()?;
+    ensure!(sent.success(), "the host had ended by itself");
+    Ok(())
+}
+
+fn log(place: &Place) -> String {
+    std::fs::read_to_string(place.log()).unwrap_or_default()
 }

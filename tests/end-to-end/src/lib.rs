@@ -1,13 +1,19 @@
-//! A host under test: a real process on free ports with a state directory of its own, and a client of it.
+//! A host under test: real processes on free ports with a state of their own, in one of several setups, and a client of
+//! it.
 
 mod client;
 mod host;
 mod manifest;
+mod processes;
+mod settings;
+mod setup;
 mod shop;
 
 pub use client::{Client, Reply};
-pub use host::{Host, Settings};
+pub use host::Host;
 pub use manifest::Manifest;
+pub use settings::Settings;
+pub use setup::Setup;
 pub use shop::{Money, Order, Shop};
 
 use std::time::{Duration, Instant};

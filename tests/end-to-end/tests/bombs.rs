@@ -21,9 +21,9 @@ const BOMBS: [(&str, &str); 13] = [
     ("stolen", "may not publish"),
 ];
 
-fn settings() -> Settings {
+fn bombs(settings: Settings) -> Settings {
     artifacts::build(&["guest-bomb"]);
-    Settings { manifest: Some(artifacts::workspace().join("tests/guests/bomb/spin.toml")), ..Settings::default() }
+    settings.of(artifacts::workspace().join("tests/guests/bomb/spin.toml"))
 }
 
 async fn set(admin: &Client, id: &str, mode: &str) -> Result<()> {
@@ -53,9 +53,8 @@ async fn letters(admin: &Client) -> Option<Vec<Value>> {
     admin.get("/dlq").await.ok()?.json["items"].as_array().cloned()
 }
 
-#[tokio::test]
-async fn each_bomb_is_a_dead_letter_and_the_others_go_on_meanwhile() -> Result<()> {
-    let host = Host::start(settings()).await?;
+async fn each_bomb_is_a_dead_letter_and_the_others_go_on_meanwhile(settings: Settings) -> Result<()> {
+    let host = Host::start(bombs(settings)).await?;
     let admin = host.admin();
     for (mode, expected) in BOMBS {
         set(&admin, mode, mode).await?;
@@ -88,4 +87,9 @@ async fn each_bomb_is_a_dead_letter_and_the_others_go_on_meanwhile() -> Result<(
     .await?;
     assert_eq!(admin.get("/readyz").await?.status, 200);
     Ok(())
+}
+
+end_to_end::in_setups! {
+    [embedded, nats] because "the bomb serves no route for a bridge: it knows no kit":
+        each_bomb_is_a_dead_letter_and_the_others_go_on_meanwhile;
 }

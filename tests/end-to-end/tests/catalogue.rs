@@ -7,8 +7,8 @@ use std::process::Command;
 
 const ALFAR: &str = "art-alfar-ubeda";
 
-async fn shop() -> Result<(Host, Shop)> {
-    let host = Host::start(Settings::default()).await?;
+async fn shop(settings: Settings) -> Result<(Host, Shop)> {
+    let host = Host::start(settings).await?;
     let shop = Shop::new(host.client());
     Ok((host, shop))
 }
@@ -37,9 +37,8 @@ async fn become_status(shop: &Shop, artisan: &str, status: &str) -> Result<Reply
     shop.http.post(&format!("/api/v1/artisans/{artisan}/status"), &body).await
 }
 
-#[tokio::test]
-async fn an_artisan_is_verified_found_nearby_and_suspended() -> Result<()> {
-    let (_host, shop) = shop().await?;
+async fn an_artisan_is_verified_found_nearby_and_suspended(settings: Settings) -> Result<()> {
+    let (_host, shop) = shop(settings).await?;
     shop.artisan(ALFAR).await?;
     let verified = verify(&shop, ALFAR).await?;
     assert_eq!((verified.status, verified.text_at("/status")), (200, "active"), "{}", verified.text);
@@ -69,9 +68,8 @@ async fn an_artisan_is_verified_found_nearby_and_suspended() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn products_are_searched_by_words_category_and_price_while_their_maker_sells() -> Result<()> {
-    let (_host, shop) = shop().await?;
+async fn products_are_searched_by_words_category_and_price_while_their_maker_sells(settings: Settings) -> Result<()> {
+    let (_host, shop) = shop(settings).await?;
     shop.list("prod-barato", 3, 900).await?;
     shop.list("prod-caro", 3, 9_900).await?;
     verify(&shop, ALFAR).await?;
@@ -94,9 +92,8 @@ async fn products_are_searched_by_words_category_and_price_while_their_maker_sel
     Ok(())
 }
 
-#[tokio::test]
-async fn stock_is_adjusted_once_a_key_and_product_and_never_below_what_is_free() -> Result<()> {
-    let (_host, shop) = shop().await?;
+async fn stock_is_adjusted_once_a_key_and_product_and_never_below_what_is_free(settings: Settings) -> Result<()> {
+    let (_host, shop) = shop(settings).await?;
     shop.list("prod-uno", 3, 900).await?;
     shop.list("prod-dos", 3, 900).await?;
     let restock = json!({ "adjustmentQuantity": 5, "adjustmentReason": "restock", "adjustedBy": ALFAR });
@@ -117,9 +114,8 @@ async fn stock_is_adjusted_once_a_key_and_product_and_never_below_what_is_free()
     .await
 }
 
-#[tokio::test]
-async fn an_artisan_has_the_order_and_the_warning_on_the_desk() -> Result<()> {
-    let (_host, shop) = shop().await?;
+async fn an_artisan_has_the_order_and_the_warning_on_the_desk(settings: Settings) -> Result<()> {
+    let (_host, shop) = shop(settings).await?;
     shop.list("prod-cuenco", 8, 900).await?;
     let order = Order { items: vec![("prod-cuenco".into(), 6)], ..Order::of("prod-cuenco") };
     let order_id = shop.ordered(&order).await?;
@@ -145,9 +141,8 @@ async fn an_artisan_has_the_order_and_the_warning_on_the_desk() -> Result<()> {
 }
 
 /// Two artisans ask for one product id at the same moment: one has it, and everybody knows which.
-#[tokio::test]
-async fn of_two_who_list_one_product_id_at_once_one_has_it_everywhere() -> Result<()> {
-    let (_host, shop) = shop().await?;
+async fn of_two_who_list_one_product_id_at_once_one_has_it_everywhere(settings: Settings) -> Result<()> {
+    let (_host, shop) = shop(settings).await?;
     for artisan in ["art-uno", "art-dos"] {
         shop.artisan(artisan).await?;
     }
@@ -177,9 +172,8 @@ async fn of_two_who_list_one_product_id_at_once_one_has_it_everywhere() -> Resul
     Ok(())
 }
 
-#[tokio::test]
-async fn the_sample_is_loaded_by_its_script_and_again_changes_nothing() -> Result<()> {
-    let (host, shop) = shop().await?;
+async fn the_sample_is_loaded_by_its_script_and_again_changes_nothing(settings: Settings) -> Result<()> {
+    let (host, shop) = shop(settings).await?;
     let load = || -> Result<String> {
         let script = artifacts::workspace().join("infra/sample/load.sh");
         let output =
@@ -194,4 +188,14 @@ async fn the_sample_is_loaded_by_its_script_and_again_changes_nothing() -> Resul
     load()?;
     assert_eq!(found().await, Some(oils), "again changes nothing");
     Ok(())
+}
+
+end_to_end::in_setups! {
+    [embedded, nats, bridged]:
+        an_artisan_is_verified_found_nearby_and_suspended,
+        products_are_searched_by_words_category_and_price_while_their_maker_sells,
+        stock_is_adjusted_once_a_key_and_product_and_never_below_what_is_free,
+        an_artisan_has_the_order_and_the_warning_on_the_desk,
+        of_two_who_list_one_product_id_at_once_one_has_it_everywhere,
+        the_sample_is_loaded_by_its_script_and_again_changes_nothing;
 }

@@ -38,9 +38,8 @@ fn start(host: &Host, arguments: &[&str]) -> Result<Running> {
     Ok(Running(command.spawn()?))
 }
 
-#[tokio::test]
-async fn every_command_has_an_answer_for_programs() -> Result<()> {
-    let host = Host::start(Settings::default()).await?;
+async fn every_command_has_an_answer_for_programs(settings: Settings) -> Result<()> {
+    let host = Host::start(settings).await?;
     let shop = Shop::new(host.client());
     shop.list("prod-cuenco", 3, 3400).await?;
     let reply = shop.order(&Order::of("prod-cuenco")).await?;
@@ -73,15 +72,19 @@ async fn every_command_has_an_answer_for_programs() -> Result<()> {
         let answer = programs(&host, &["consumers", what, "saga/ORDERS"])?;
         assert_eq!((&answer["component"], &answer["paused"]), (&json!("saga"), &json!(paused)), "{answer}");
     }
+    Ok(())
+}
+
+async fn a_backup_tells_programs_its_size(settings: Settings) -> Result<()> {
+    let host = Host::start(settings).await?;
     let copy = host.state_dir().join("copy.db");
     let backup = programs(&host, &["backup", &copy.to_string_lossy()])?;
     assert_eq!(backup["bytes"].as_u64(), Some(std::fs::metadata(&copy)?.len()), "{backup}");
     Ok(())
 }
 
-#[tokio::test]
-async fn the_tail_shows_what_is_published_and_matches() -> Result<()> {
-    let host = Host::start(Settings::default()).await?;
+async fn the_tail_shows_what_is_published_and_matches(settings: Settings) -> Result<()> {
+    let host = Host::start(settings).await?;
     let mut tail = start(&host, &["events", "tail", "--subject", "inventory.>", "--json"])?;
     let mut lines = BufReader::new(tail.0.stdout.take().context("its output")?).lines();
     // It shows what comes after it has connected: something comes until it shows.
@@ -113,4 +116,12 @@ fn every_shell_can_complete() -> Result<()> {
         ensure!(output.status.success() && whole, "{shell}: {script}");
     }
     Ok(())
+}
+
+end_to_end::in_setups! {
+    [embedded, nats, bridged]:
+        every_command_has_an_answer_for_programs,
+        the_tail_shows_what_is_published_and_matches;
+    [embedded] because "what lies in NATS is copied by the tools of NATS":
+        a_backup_tells_programs_its_size;
 }

@@ -75,9 +75,8 @@ fn mutations() -> Vec<(&'static str, Bytes, &'static str)> {
     ]
 }
 
-#[tokio::test]
-async fn a_mutated_event_becomes_a_dead_letter_that_names_the_path() -> Result<()> {
-    let host = Host::start(Settings::default()).await?;
+async fn a_mutated_event_becomes_a_dead_letter_that_names_the_path(settings: Settings) -> Result<()> {
+    let host = Host::start(settings).await?;
     let (admin, shop) = (host.admin(), Shop::new(host.client()));
     let mutations = mutations();
     for (number, (subject, body, path)) in mutations.iter().enumerate() {
@@ -114,9 +113,8 @@ async fn a_mutated_event_becomes_a_dead_letter_that_names_the_path() -> Result<(
     Ok(())
 }
 
-#[tokio::test]
-async fn an_operator_shows_replays_and_discards_a_dead_letter() -> Result<()> {
-    let host = Host::start(Settings::default()).await?;
+async fn an_operator_shows_replays_and_discards_a_dead_letter(settings: Settings) -> Result<()> {
+    let host = Host::start(settings).await?;
     let admin = host.admin();
     let body = check_event(&json!({ "orderId": "o", "sagaId": "s", "quantityRequested": "x" }));
     admin.post("/events/inventory.stock.check", &body).await?;
@@ -144,13 +142,11 @@ async fn an_operator_shows_replays_and_discards_a_dead_letter() -> Result<()> {
 
 /// The grant for what inventory answers is forgotten: its handler has changed its state by then, and every answer is
 /// refused. Then the manifest is mended.
-#[tokio::test]
-async fn a_dead_letter_that_is_replayed_after_the_fix_has_its_effect() -> Result<()> {
+async fn a_dead_letter_that_is_replayed_after_the_fix_has_its_effect(settings: Settings) -> Result<()> {
     let (granted, forgotten) = ("publish = [\"inventory.>\"]", "publish = [\"inventory.adjusted\"]\nmax_attempts = 2");
     let mut manifest = Manifest::copy(&artifacts::marketplace())?;
     manifest.replace(granted, forgotten)?;
-    let settings = Settings { manifest: Some(manifest.path()), ..Settings::default() };
-    let mut host = Host::start(settings.with("stock_deadline", "4m")).await?;
+    let mut host = Host::start(settings.of(manifest.path()).with("stock_deadline", "4m")).await?;
     let shop = Shop::new(host.client());
     shop.list("prod-cuenco", 2, 3400).await?;
     let order_id = shop.ordered(&Order::of("prod-cuenco")).await?;
@@ -172,4 +168,11 @@ async fn a_dead_letter_that_is_replayed_after_the_fix_has_its_effect() -> Result
     assert_eq!(shop.money(&order_id).await?.charged, [3400]);
     assert_eq!(host.operate(&["dlq", "list"])?, "no dead letters\n");
     Ok(())
+}
+
+end_to_end::in_setups! {
+    [embedded, nats, bridged]:
+        a_mutated_event_becomes_a_dead_letter_that_names_the_path,
+        an_operator_shows_replays_and_discards_a_dead_letter,
+        a_dead_letter_that_is_replayed_after_the_fix_has_its_effect;
 }

@@ -6,8 +6,8 @@ use end_to_end::{Host, Order, Settings, Shop, eventually};
 use http::Method;
 use serde_json::{Value, json};
 
-async fn host() -> Result<Host> {
-    let mut settings = Settings { arguments: vec!["--log-format".into(), "json".into()], ..Settings::default() };
+async fn host(mut settings: Settings) -> Result<Host> {
+    settings.json_logs = true;
     settings.set_environment("A4CO_LOG", Some("a4co_host=debug,guest=info"));
     Host::start(settings).await
 }
@@ -26,27 +26,32 @@ fn lines(host: &Host) -> Result<Vec<Value>> {
 
 async fn line(host: &Host, level: &str, correlation: &str, message: &str) -> Result<Value> {
     let awaited = format!("{level} `{message}` of {correlation}");
-    let found = eventually(&awaited, async || {
-        let mut lines = lines(host).ok()?.into_iter();
-        lines.find(|line| {
-            let text = line["message"].as_str().unwrap_or_default();
-            line["level"] == level && line["correlation_id"] == correlation && text.contains(message)
-        })
+    let found = found(host, &awaited, |line| {
+        let text = line["message"].as_str().unwrap_or_default();
+        line["level"] == level && line["correlation_id"] == correlation && text.contains(message)
     });
+    found.await
+}
+
+async fn found(host: &Host, awaited: &str, is: impl Fn(&Value) -> bool) -> Result<Value> {
+    let found = eventually(awaited, async || lines(host).ok()?.into_iter().find(&is));
     found.await.with_context(|| host.log())
 }
 
-#[tokio::test]
-async fn every_line_is_json_and_is_found_by_its_correlation() -> Result<()> {
-    let host = host().await?;
+async fn every_line_is_json_and_is_found_by_its_correlation(settings: Settings) -> Result<()> {
+    let host = host(settings).await?;
     let (shop, admin) = (Shop::new(host.client()), host.admin());
     shop.list("prod-cuenco", 3, 3400).await?;
     let headers = [("x-correlation-id", "the-order")];
     let order = Order::of("prod-cuenco").body().to_string();
     let reply = shop.http.send(Method::POST, "/api/v1/orders", &headers, Some(order.into())).await?;
     shop.saga_until(reply.text_at("/orderId"), &["completed"]).await?;
-    let answered = line(&host, "DEBUG", "the-order", "request answered").await?;
-    assert_eq!((&answered["component"], &answered["status"]), (&json!("order"), &json!(201)));
+    // Through a bridge every delivery is a request too.
+    let answered = found(&host, "the answer to the order", |line| {
+        line["message"] == "request answered" && line["correlation_id"] == "the-order" && line["status"] == 201
+    });
+    let answered = answered.await?;
+    assert_eq!((&answered["level"], &answered["component"]), (&json!("DEBUG"), &json!("order")));
     let handled = line(&host, "DEBUG", "the-order", "event handled").await?;
     assert_eq!(handled["verdict"], "done", "{handled}");
 
@@ -66,4 +71,9 @@ async fn every_line_is_json_and_is_found_by_its_correlation() -> Result<()> {
     ensure!(lost.is_empty(), "warnings that nobody can place: {lost:?}");
     ensure!(!all.iter().any(|line| line["level"] == "ERROR"), "nothing went wrong: {all:?}");
     Ok(())
+}
+
+end_to_end::in_setups! {
+    [embedded, nats, bridged]:
+        every_line_is_json_and_is_found_by_its_correlation;
 }

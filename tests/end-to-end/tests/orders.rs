@@ -10,9 +10,8 @@ async fn shop(settings: Settings) -> Result<(Host, Shop)> {
     Ok((host, shop))
 }
 
-#[tokio::test]
-async fn an_order_is_confirmed_and_all_sides_agree() -> Result<()> {
-    let (_host, shop) = shop(Settings::default()).await?;
+async fn an_order_is_confirmed_and_all_sides_agree(settings: Settings) -> Result<()> {
+    let (_host, shop) = shop(settings).await?;
     shop.list("prod-cuenco", 5, 3400).await?;
     let order_id = shop.ordered(&Order { items: vec![("prod-cuenco".into(), 2)], ..Order::of("prod-cuenco") }).await?;
 
@@ -37,9 +36,8 @@ async fn an_order_is_confirmed_and_all_sides_agree() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_declined_card_cancels_the_order_and_gives_the_stock_back() -> Result<()> {
-    let (_host, shop) = shop(Settings::default()).await?;
+async fn a_declined_card_cancels_the_order_and_gives_the_stock_back(settings: Settings) -> Result<()> {
+    let (_host, shop) = shop(settings).await?;
     shop.list("prod-cuenco", 1, 3400).await?;
     let order_id = shop.ordered(&Order { pays: "tok_declined", ..Order::of("prod-cuenco") }).await?;
     let order = shop.until(&order_id, &["confirmed", "cancelled"]).await?;
@@ -52,9 +50,8 @@ async fn a_declined_card_cancels_the_order_and_gives_the_stock_back() -> Result<
     Ok(())
 }
 
-#[tokio::test]
-async fn a_busy_gateway_is_asked_again_until_it_takes_the_money() -> Result<()> {
-    let (_host, shop) = shop(Settings::default().with("payment_retry_delay", "50ms")).await?;
+async fn a_busy_gateway_is_asked_again_until_it_takes_the_money(settings: Settings) -> Result<()> {
+    let (_host, shop) = shop(settings.with("payment_retry_delay", "50ms")).await?;
     shop.list("prod-cuenco", 1, 3400).await?;
     let order_id = shop.ordered(&Order { pays: "tok_busy", ..Order::of("prod-cuenco") }).await?;
     let order = shop.until(&order_id, &["confirmed", "cancelled"]).await?;
@@ -63,12 +60,9 @@ async fn a_busy_gateway_is_asked_again_until_it_takes_the_money() -> Result<()> 
     Ok(())
 }
 
-#[tokio::test]
-async fn a_gateway_that_never_answers_is_compensated_after_the_deadline() -> Result<()> {
-    let settings = Settings::default()
-        .with("gateway_timeout", "200ms")
-        .with("gateway_retry_delay", "200ms")
-        .with("payment_deadline", "1s");
+async fn a_gateway_that_never_answers_is_compensated_after_the_deadline(settings: Settings) -> Result<()> {
+    let settings =
+        settings.with("gateway_timeout", "200ms").with("gateway_retry_delay", "200ms").with("payment_deadline", "1s");
     let (_host, shop) = shop(settings).await?;
     shop.list("prod-cuenco", 1, 3400).await?;
     let order_id = shop.ordered(&Order { pays: "tok_timeout", ..Order::of("prod-cuenco") }).await?;
@@ -82,9 +76,8 @@ async fn a_gateway_that_never_answers_is_compensated_after_the_deadline() -> Res
     Ok(())
 }
 
-#[tokio::test]
-async fn more_than_there_is_is_refused_at_once_and_charges_nothing() -> Result<()> {
-    let (_host, shop) = shop(Settings::default()).await?;
+async fn more_than_there_is_is_refused_at_once_and_charges_nothing(settings: Settings) -> Result<()> {
+    let (_host, shop) = shop(settings).await?;
     shop.list("prod-cuenco", 1, 3400).await?;
     let reply = shop.order(&Order { items: vec![("prod-cuenco".into(), 2)], ..Order::of("prod-cuenco") }).await?;
     assert_eq!(reply.status, 409, "{}", reply.text);
@@ -96,9 +89,8 @@ async fn more_than_there_is_is_refused_at_once_and_charges_nothing() -> Result<(
     Ok(())
 }
 
-#[tokio::test]
-async fn a_race_for_the_last_piece_lost_after_the_check_cancels_the_order() -> Result<()> {
-    let (host, shop) = shop(Settings::default()).await?;
+async fn a_race_for_the_last_piece_lost_after_the_check_cancels_the_order(settings: Settings) -> Result<()> {
+    let (host, shop) = shop(settings).await?;
     shop.list("prod-cuenco", 1, 3400).await?;
     let admin = host.admin();
     assert_eq!(admin.post("/consumers/inventory/INVENTORY/pause", &json!({})).await?.status, 200);
@@ -121,9 +113,10 @@ async fn a_race_for_the_last_piece_lost_after_the_check_cancels_the_order() -> R
     Ok(())
 }
 
-#[tokio::test]
-async fn a_customer_who_cancels_a_confirmed_order_gets_the_money_back_and_the_shop_its_stock() -> Result<()> {
-    let (_host, shop) = shop(Settings::default()).await?;
+async fn a_customer_who_cancels_a_confirmed_order_gets_the_money_back_and_the_shop_its_stock(
+    settings: Settings,
+) -> Result<()> {
+    let (_host, shop) = shop(settings).await?;
     shop.list("prod-cuenco", 1, 3400).await?;
     let order_id = shop.ordered(&Order::of("prod-cuenco")).await?;
     shop.saga_until(&order_id, &["completed"]).await?;
@@ -137,9 +130,8 @@ async fn a_customer_who_cancels_a_confirmed_order_gets_the_money_back_and_the_sh
     Ok(())
 }
 
-#[tokio::test]
-async fn a_delivered_order_stays_delivered() -> Result<()> {
-    let (_host, shop) = shop(Settings::default()).await?;
+async fn a_delivered_order_stays_delivered(settings: Settings) -> Result<()> {
+    let (_host, shop) = shop(settings).await?;
     shop.list("prod-cuenco", 1, 3400).await?;
     let order_id = shop.ordered(&Order::of("prod-cuenco")).await?;
     let deliver = json!({ "deliveryMethod": "courier", "recipientName": "Lucía Cano" });
@@ -158,9 +150,8 @@ async fn a_delivered_order_stays_delivered() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_repeated_post_with_its_key_is_one_order() -> Result<()> {
-    let (_host, shop) = shop(Settings::default()).await?;
+async fn a_repeated_post_with_its_key_is_one_order(settings: Settings) -> Result<()> {
+    let (_host, shop) = shop(settings).await?;
     shop.list("prod-cuenco", 5, 3400).await?;
     let body = Order::of("prod-cuenco").body();
     let first = shop.http.post_once("/api/v1/orders", "key-1", &body).await?;
@@ -174,13 +165,26 @@ async fn a_repeated_post_with_its_key_is_one_order() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_bad_body_is_told_what_is_wrong_with_it() -> Result<()> {
-    let (_host, shop) = shop(Settings::default()).await?;
+async fn a_bad_body_is_told_what_is_wrong_with_it(settings: Settings) -> Result<()> {
+    let (_host, shop) = shop(settings).await?;
     let mut body = Order::of("prod-cuenco").body();
     body["colour"] = json!("red");
     let reply = shop.http.post("/api/v1/orders", &body).await?;
     assert_eq!(reply.status, 422, "{}", reply.text);
     assert_eq!(reply.text_at("/errors/0/field"), "colour", "{}", reply.text);
     Ok(())
+}
+
+end_to_end::in_setups! {
+    [embedded, nats, bridged]:
+        an_order_is_confirmed_and_all_sides_agree,
+        a_declined_card_cancels_the_order_and_gives_the_stock_back,
+        a_busy_gateway_is_asked_again_until_it_takes_the_money,
+        a_gateway_that_never_answers_is_compensated_after_the_deadline,
+        more_than_there_is_is_refused_at_once_and_charges_nothing,
+        a_race_for_the_last_piece_lost_after_the_check_cancels_the_order,
+        a_customer_who_cancels_a_confirmed_order_gets_the_money_back_and_the_shop_its_stock,
+        a_delivered_order_stays_delivered,
+        a_repeated_post_with_its_key_is_one_order,
+        a_bad_body_is_told_what_is_wrong_with_it;
 }

@@ -27,9 +27,8 @@ async fn until_stock(shop: &Shop, order_id: &str, stock: &str) -> Result<()> {
     .await
 }
 
-#[tokio::test]
-async fn a_stuck_saga_is_listed_alerted_and_taken_care_of() -> Result<()> {
-    let (host, shop) = shop(Settings::default().with("compensation_deadline", "100ms")).await?;
+async fn a_stuck_saga_is_listed_alerted_and_taken_care_of(settings: Settings) -> Result<()> {
+    let (host, shop) = shop(settings.with("compensation_deadline", "100ms")).await?;
     consumer(&host, "payment/PAYMENTS", "pause").await?;
     let order_id = shop.ordered(&Order::of("prod-cuenco")).await?;
     until_stock(&shop, &order_id, "reserved").await?;
@@ -69,9 +68,8 @@ async fn a_stuck_saga_is_listed_alerted_and_taken_care_of() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_stuck_saga_is_closed_by_hand_and_stays_closed() -> Result<()> {
-    let (host, shop) = shop(Settings::default().with("compensation_deadline", "100ms")).await?;
+async fn a_stuck_saga_is_closed_by_hand_and_stays_closed(settings: Settings) -> Result<()> {
+    let (host, shop) = shop(settings.with("compensation_deadline", "100ms")).await?;
     consumer(&host, "payment/PAYMENTS", "pause").await?;
     let order_id = shop.ordered(&Order::of("prod-cuenco")).await?;
     shop.saga_until(&order_id, &["payment-processing"]).await?;
@@ -90,9 +88,8 @@ async fn resolve(shop: &Shop, order_id: &str, resolution: &str) -> Result<Reply>
     shop.http.post(&format!("/api/v1/sagas/{order_id}/resolve"), &body).await
 }
 
-#[tokio::test]
-async fn an_order_is_not_delivered_before_its_items_are_sold() -> Result<()> {
-    let (host, shop) = shop(Settings::default()).await?;
+async fn an_order_is_not_delivered_before_its_items_are_sold(settings: Settings) -> Result<()> {
+    let (host, shop) = shop(settings).await?;
     consumer(&host, "payment/PAYMENTS", "pause").await?;
     let order_id = shop.ordered(&Order::of("prod-cuenco")).await?;
     until_stock(&shop, &order_id, "reserved").await?;
@@ -115,9 +112,8 @@ async fn an_order_is_not_delivered_before_its_items_are_sold() -> Result<()> {
 }
 
 /// A second cancellation, without a key, is a command of its own, and all that follows is said once more.
-#[tokio::test]
-async fn an_order_cancelled_twice_is_told_of_once() -> Result<()> {
-    let (host, shop) = shop(Settings::default()).await?;
+async fn an_order_cancelled_twice_is_told_of_once(settings: Settings) -> Result<()> {
+    let (host, shop) = shop(settings).await?;
     let order_id = shop.ordered(&Order::of("prod-cuenco")).await?;
     shop.saga_until(&order_id, &["completed"]).await?;
     for _ in 0..3 {
@@ -140,9 +136,8 @@ async fn an_order_cancelled_twice_is_told_of_once() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_payment_method_is_validated_and_a_body_is_told_what_is_missing() -> Result<()> {
-    let (_host, shop) = shop(Settings::default()).await?;
+async fn a_payment_method_is_validated_and_a_body_is_told_what_is_missing(settings: Settings) -> Result<()> {
+    let (_host, shop) = shop(settings).await?;
     let body = |method: &str| json!({ "paymentMethodId": method, "amount": 3400, "currency": "EUR", "customerId": "user-lucia" });
     let path = "/api/v1/payments/validate";
     let yes = shop.http.post(path, &body("tok_declined")).await?;
@@ -157,9 +152,8 @@ async fn a_payment_method_is_validated_and_a_body_is_told_what_is_missing() -> R
     Ok(())
 }
 
-#[tokio::test]
-async fn the_gateway_charges_once_a_key_refunds_and_voids() -> Result<()> {
-    let (_host, shop) = shop(Settings::default()).await?;
+async fn the_gateway_charges_once_a_key_refunds_and_voids(settings: Settings) -> Result<()> {
+    let (_host, shop) = shop(settings).await?;
     let charge = json!({ "amount": 900, "currency": "EUR", "method": "tok_ok", "merchantReference": "ref-1" });
     for _ in 0..2 {
         let reply = shop.http.post_once("/gateway/charges", "key-1", &charge).await?;
@@ -178,4 +172,14 @@ async fn the_gateway_charges_once_a_key_refunds_and_voids() -> Result<()> {
     assert_eq!((money.charged, money.refunded), (vec![900], vec![900]));
     assert_eq!(shop.http.get("/gateway/methods/tok_ok").await?.json["valid"], json!(true));
     Ok(())
+}
+
+end_to_end::in_setups! {
+    [embedded, nats, bridged]:
+        a_stuck_saga_is_listed_alerted_and_taken_care_of,
+        a_stuck_saga_is_closed_by_hand_and_stays_closed,
+        an_order_is_not_delivered_before_its_items_are_sold,
+        an_order_cancelled_twice_is_told_of_once,
+        a_payment_method_is_validated_and_a_body_is_told_what_is_missing,
+        the_gateway_charges_once_a_key_refunds_and_voids;
 }

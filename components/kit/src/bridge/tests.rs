@@ -1,6 +1,7 @@
 //! Deliveries of a bridge: who gets in, and how a handler's answer looks. What is read of an event: `tests/bridge`.
 
 use super::*;
+use crate::aggregate::retry;
 use crate::events::{Emission, Event, Failure, Output, Retry, Timer};
 use crate::memory::{Memory, block_on};
 use crate::time::Millis;
@@ -16,13 +17,15 @@ struct Obedient;
 impl Worker for Obedient {
     const COMPONENT: &'static str = "obedient";
 
-    async fn handle<P: Ports>(_ports: &P, meta: Metadata, event: Event) -> Result<Vec<Output>, Failure> {
+    async fn handle<P: Ports>(ports: &P, meta: Metadata, event: Event) -> Result<Vec<Output>, Failure> {
         let emission =
             Emission { aggregate_id: meta.key, aggregate_version: Some(3), saga_id: None, event: event.clone() };
         match meta.aggregate_id.as_str() {
             "retry" => Err(Failure::Retry(Retry { after: Some(250), reason: "busy".to_owned() })),
             "reject" => Err(Failure::Reject("never".to_owned())),
             "nothing" => Ok(Vec::new()),
+            "read" => ports.get("k").await.map(|_| Vec::new()).map_err(retry),
+            "read again" => Ok(ports.get("k").await.map_or_else(|_| Vec::new(), |_| Vec::new())),
             _ => Ok(vec![
                 Output::Emit(emission.clone()),
                 Output::Timer(Timer { name: "late".to_owned(), fire_at: 7, emission }),
@@ -86,6 +89,25 @@ fn verdicts_and_outputs_are_answered() {
 
 fn event_data() -> Value {
     json!({ "paymentReference": "p", "confirmedAt": "2026-02-01T00:00:00.000Z", "sagaId": "s" })
+}
+
+#[test]
+fn a_handler_whose_store_is_away_has_not_failed() {
+    let ports = ports();
+    let answered = |unanswered, aggregate| {
+        ports.unanswered_reads.set(unanswered);
+        let (status, answer) = delivered(&ports, &request(aggregate));
+        assert_eq!(ports.unanswered_reads.get(), 0, "the fault was met");
+        (status, answer)
+    };
+    let (status, problem) = answered(2, "read");
+    assert_eq!((status, problem["code"].as_str()), (503, Some("unavailable")), "{problem}");
+    // It answers something harmless: this event may be what it does not take.
+    let retry = json!({ "verdict": "retry", "reason": "no answer" });
+    assert_eq!(answered(1, "read"), (200, retry));
+    // One that coped is done, and leaves nothing to the next.
+    assert_eq!(answered(1, "read again").1["verdict"], "ok");
+    assert_eq!(answered(0, "retry").1["reason"], "busy");
 }
 
 #[test]

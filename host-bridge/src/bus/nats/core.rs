@@ -8,7 +8,7 @@ use super::names::Names;
 use super::nodes::Nodes;
 use super::timers::Driver;
 use super::{BusError, NatsBusOptions};
-use crate::bus::StreamConfig;
+use crate::bus::{Fired, StreamConfig};
 use crate::clock::Clock;
 use crate::nats::Nats;
 use async_nats::jetstream::stream::{Info, Stream};
@@ -34,6 +34,7 @@ pub(super) struct Core {
     pub nodes: Nodes,
     pub bells: Bells,
     pub timers: Driver,
+    pub fired: Option<Fired>,
     /// What this process holds, by the name of the consumer.
     pub holdings: Mutex<HashMap<String, Arc<Holding>>>,
     pub ticks: AtomicU64,
@@ -52,6 +53,7 @@ impl Core {
             nodes: Nodes::new(&options.node),
             bells: Bells::default(),
             timers: Driver::default(),
+            fired: options.fired,
             holdings: Mutex::default(),
             ticks: AtomicU64::new(0),
             sightings: Mutex::default(),

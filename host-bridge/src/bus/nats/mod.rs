@@ -37,7 +37,7 @@ mod timers;
 
 use self::core::Core;
 use super::{
-    BusError, Consumer, ConsumerConfig, ConsumerStatus, DeadLetter, EventBus, Receipt, StreamConfig, TimerRule,
+    BusError, Consumer, ConsumerConfig, ConsumerStatus, DeadLetter, EventBus, Fired, Receipt, StreamConfig, TimerRule,
 };
 use crate::clock::{Clock, Millis};
 use crate::durability::{Durability, Watermark};
@@ -67,6 +67,8 @@ pub struct NatsBusOptions {
     pub streams: Vec<StreamConfig>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Is told of every event that a timer published in this process.
+    pub fired: Option<Fired>,
 }
 
 /// The NATS adapter.

@@ -103,7 +103,7 @@ impl Outgoing {
         self.watched(&invocation, request, options, &target, allowed).await
     }
 
-    /// Under the breaker, and counted.
+    /// Under the breaker, which Spin does not have, and counted.
     async fn watched(
         &self,
         invocation: &Arc<Invocation>,
@@ -113,7 +113,8 @@ impl Outgoing {
         allowed: Allowed,
     ) -> Result<Response<WasiBody>, Error> {
         let started = Instant::now();
-        match self.breakers.admit(&target.name, started) {
+        let own = self.manners == Manners::Own;
+        match if own { self.breakers.admit(&target.name, started) } else { Admission::Pass } {
             Admission::Pass => {}
             Admission::Probe => self.observer.breaker(&self.component, &target.name, BreakerState::HalfOpen),
             Admission::Refuse => {
@@ -130,7 +131,11 @@ impl Outgoing {
         let path = request.uri().path().to_owned();
         let result = self.tried(invocation, request, options, target, allowed).await;
         let status = result.as_ref().map_or(0, |response| response.status().as_u16());
-        if let Some(state) = self.breakers.report(&target.name, (1..500).contains(&status), Instant::now()) {
+        // What a callee could not reach is out of everybody's reach: it does not keep failing by itself, and is well once that
+        // is back.
+        let well = (1..500).contains(&status) || (status != 0 && invocation.outage().is_some());
+        let changed = if own { self.breakers.report(&target.name, well, Instant::now()) } else { None };
+        if let Some(state) = changed {
             self.observer.breaker(&self.component, &target.name, state);
         }
         self.tell(target, &path, status, started);

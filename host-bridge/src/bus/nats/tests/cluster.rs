@@ -47,7 +47,8 @@ async fn open_on_all(servers: &[NatsServer]) -> NatsBus {
             .await;
     }
     let clock = Arc::new(SystemClock::default());
-    let options = NatsBusOptions { prefix: "A4CO".to_owned(), node: "one".to_owned(), streams: streams(), clock };
+    let options =
+        NatsBusOptions { prefix: "A4CO".to_owned(), node: "one".to_owned(), streams: streams(), clock, fired: None };
     NatsBus::open(nats, options).await.unwrap()
 }
 

@@ -203,6 +203,7 @@ async fn a_bucket_that_somebody_changed_is_refused_with_what_differs() {
         node: "one".to_owned(),
         streams: crate::bus::contract::streams(),
         clock: Arc::new(clock()),
+        fired: None,
     };
     let refused = crate::bus::nats::NatsBus::open(nats, options).await.err().unwrap().to_string();
     assert!(refused.contains("messages per subject is 5, expected 1"), "{refused}");

@@ -77,7 +77,8 @@ pub async fn open(url: &str, node: &str, clock: Arc<dyn Clock>) -> NatsBus {
 
 /// The same over a connection.
 pub async fn open_on(nats: Nats, node: &str, clock: Arc<dyn Clock>) -> NatsBus {
-    let options = NatsBusOptions { prefix: "A4CO".to_owned(), node: node.to_owned(), streams: streams(), clock };
+    let options =
+        NatsBusOptions { prefix: "A4CO".to_owned(), node: node.to_owned(), streams: streams(), clock, fired: None };
     NatsBus::open(nats, options).await.unwrap()
 }
 

@@ -122,6 +122,32 @@ async fn an_overdue_timer_waits_for_the_backlog_of_whoever_has_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_overdue_timer_waits_for_the_answer_to_a_question_that_waited() {
+    let (url, clock) = (account(), Arc::new(clock()));
+    let one = open(&url, "one", clock.clone()).await;
+    let at = |ms| Millis(START + ms);
+    set(&one, vec![timer("deadline", at(0), at(60_000))]).await;
+    drop(sees(&one).await);
+    publish(&one, &["question"]).await;
+    one.close().await;
+    clock.advance(Duration::from_secs(100));
+    let two = open(&url, "two", clock.clone()).await;
+    let fire = || two.fire_due_timers(at(100_000), TimerRule::CaughtUp);
+    assert_eq!(fire().await.unwrap(), Some(at(160_000)));
+    let asked = wait_and_open(&two, &orders()).await;
+    let question = take(&asked, 1).await.remove(0);
+    let answers = vec![Effect::Publish(event("stock.low", "answer"))];
+    asked.settle(&question, Settlement::Done(answers)).await.unwrap();
+    assert_eq!(fire().await.unwrap(), Some(at(160_000)), "nobody has heard the answer yet");
+    let hears = sees(&two).await;
+    let answer = take(&hears, 1).await.remove(0);
+    assert_eq!(answer.event.id(), Some("answer"));
+    settle(&hears, &answer, &[]).await.unwrap();
+    assert_eq!(fire().await.unwrap(), None);
+    assert_eq!(stored(&two, "STOCK").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_an_outage_of_the_server_deadlines_wait_for_what_could_not_be_handled() {
     let mut server = NatsServer::start();
     let clock = Arc::new(clock());

@@ -8,27 +8,36 @@ use crate::bus::nats::{layout, positions, replays};
 use crate::clock::Millis;
 use std::collections::BTreeMap;
 
+/// How far what follows from a backlog is followed: an event that waited, the command it leads to, the answer to that. Under
+/// load something is under way always, and deadlines cannot wait for all of it.
+const FARTHEST: u32 = 3;
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Backlog {
-    /// When it was found.
+    /// When it was found first.
     pub since: Millis,
     /// For each stream, its last sequence then.
     ends: BTreeMap<String, u64>,
+    /// How far it was followed.
+    followed: u32,
 }
 
 impl Backlog {
     /// What there is now.
     pub(super) async fn found(core: &Core) -> Result<Self, BusError> {
-        let mut ends = BTreeMap::new();
-        for stream in &core.streams {
-            match layout::info(&core.nats, &stream.name).await {
-                Ok(info) => drop(ends.insert(stream.name.clone(), info.state.last_sequence)),
-                Err(BusError::NotFound(_)) => {}
-                Err(error) => return Err(error),
-            }
+        Ok(Self { since: core.clock.now(), ends: ends(core).await?, followed: 0 })
+    }
+
+    /// What followed from it by the time it was drained: the answer to a question that waited is published only when the
+    /// question is settled, and the deadline is for the answer. `None` where nothing followed, or it was followed far
+    /// enough.
+    pub(super) async fn followed(&self, core: &Core) -> Result<Option<Self>, BusError> {
+        if self.followed == FARTHEST {
+            return Ok(None);
         }
-        Ok(Self { since: core.clock.now(), ends })
+        let ends = ends(core).await?;
+        Ok((ends != self.ends).then_some(Self { since: self.since, ends, followed: self.followed + 1 }))
     }
 
     /// Whether all consumers have settled it.
@@ -44,6 +53,18 @@ impl Backlog {
         }
         Ok(true)
     }
+}
+
+async fn ends(core: &Core) -> Result<BTreeMap<String, u64>, BusError> {
+    let mut ends = BTreeMap::new();
+    for stream in &core.streams {
+        match layout::info(&core.nats, &stream.name).await {
+            Ok(info) => drop(ends.insert(stream.name.clone(), info.state.last_sequence)),
+            Err(BusError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(ends)
 }
 
 /// Whether a consumer has settled every matching event up to `end`.

@@ -96,10 +96,15 @@ impl Core {
     }
 
     async fn mark_spent(&self, due: Due) -> Result<(), BusError> {
-        let Due { key, mut slot, revision, .. } = due;
+        let Due { key, mut slot, revision, event } = due;
         slot.spend();
         match self.store_timer(key, &slot, revision).await {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                if let Some(told) = &self.fired {
+                    told(&event);
+                }
+                Ok(())
+            }
             // Somebody set or cancelled it meanwhile: what is there now is looked at again.
             Err(WriteError::Conflict) => {
                 let Cell { value, revision } = self.buckets.timers.read::<Slot>(&slot::key_text(key)).await?;

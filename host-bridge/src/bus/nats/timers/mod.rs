@@ -31,7 +31,7 @@ const CONFLICTS: usize = 16;
 /// How long it may take to read the bucket.
 const LOADING: Duration = Duration::from_secs(30);
 /// How often it is looked whether the backlog is drained, while timers wait for it.
-const CATCHING_UP: Duration = Duration::from_secs(1);
+const CATCHING_UP: Duration = Duration::from_millis(300);
 
 /// The driver of the timers, in every process; it drives where it holds the lease.
 #[derive(Debug, Default)]
@@ -182,18 +182,20 @@ impl Core {
     }
 
     /// The rule that holds: while what the streams held when this process took the lease, or when the server came back,
-    /// is not settled, whoever has it, timers wait as they do after a start.
+    /// and what followed from it, is not settled, whoever has it, timers wait as they do after a start.
     async fn rule(self: &Arc<Self>, driving: &mut Driving, rule: TimerRule) -> Result<TimerRule, BusError> {
         let lapses = driving.holding.lapses();
         if lapses != driving.lapses {
             driving.backlog = Some(Backlog::found(self).await?);
             driving.lapses = lapses;
         }
-        let Some(backlog) = &mut driving.backlog else { return Ok(rule) };
-        if backlog.is_drained(self).await? {
-            driving.backlog = None;
-            return Ok(rule);
-        }
+        let since = loop {
+            let Some(backlog) = &mut driving.backlog else { return Ok(rule) };
+            if !backlog.is_drained(self).await? {
+                break backlog.since;
+            }
+            driving.backlog = backlog.followed(self).await?;
+        };
         let core = Arc::downgrade(self);
         tokio::spawn(async move {
             tokio::time::sleep(CATCHING_UP).await;
@@ -202,8 +204,8 @@ impl Core {
             }
         });
         let since = match rule {
-            TimerRule::CaughtUp => backlog.since,
-            TimerRule::CatchingUp { since } => since.max(backlog.since),
+            TimerRule::CaughtUp => since,
+            TimerRule::CatchingUp { since: started } => started.max(since),
         };
         Ok(TimerRule::CatchingUp { since })
     }
