@@ -76,6 +76,7 @@ pub struct Machine {
     policy: Policy,
     lanes: Lanes,
     ready: VecDeque<Slot>,
+    /// By how many ends of the process they were in hand at, then as they came.
     suspects: VecDeque<Slot>,
     waiting: BinaryHeap<Reverse<(Millis, Slot)>>,
     outputs: VecDeque<Output>,
@@ -325,8 +326,17 @@ impl Machine {
     fn becomes_ready(&mut self, slot: Slot) {
         let Some(entry) = self.lanes.get_mut(slot) else { return };
         entry.state = State::Ready;
-        let queue = if entry.message.unanswered > 0 { &mut self.suspects } else { &mut self.ready };
-        queue.push_back(slot);
+        let unanswered = entry.message.unanswered;
+        if unanswered == 0 {
+            self.ready.push_back(slot);
+            return;
+        }
+        // Those that were in hand at fewer ends come first: an innocent that somebody kills again and again is not always
+        // the one in hand, while what kills the process has in the end no other before it.
+        let lanes = &self.lanes;
+        let before = |other: &Slot| lanes.get(*other).is_some_and(|entry| entry.message.unanswered <= unanswered);
+        let place = self.suspects.partition_point(before);
+        self.suspects.insert(place, slot);
     }
 
     fn note(&mut self, slot: Slot, (at, failed): (Millis, bool), reason: String) {

@@ -85,26 +85,6 @@ async fn ended(stage: &Stage, order_id: &str, note: &Note) -> Result<bool> {
     Ok(confirmed)
 }
 
-/// Replays what the kills themselves buried, as an operator would, and waits until it is settled; how many that were.
-///
-/// An event in hand at each of eight ends of the process is taken for what ended it, and set aside: where somebody else
-/// kills that often within seconds, it was not. Nothing is lost by it, which the rest of the verdict shows.
-///
-/// # Errors
-/// Where one died of something else, or does not settle.
-pub async fn replay_the_killed(stage: &Stage) -> Result<usize> {
-    let rest = Instant::now() + REST;
-    caught_up(stage, rest).await?;
-    let letters = stage.host.admin().get("/dlq?limit=100").await?;
-    let letters = letters.json["items"].as_array().cloned().unwrap_or_default();
-    for letter in &letters {
-        ensure!(letter["cause"]["kind"] == "killed", "a dead letter that no kill explains: {letter}");
-        stage.host.operate(&["dlq", "replay", letter["id"].as_str().unwrap_or_default()])?;
-    }
-    caught_up(stage, rest).await?;
-    Ok(letters.len())
-}
-
 /// Waits until every consumer has settled everything.
 async fn caught_up(stage: &Stage, rest: Instant) -> Result<()> {
     loop {

@@ -181,6 +181,27 @@ fn a_suspect_runs_alone() {
 }
 
 #[test]
+fn the_suspect_of_fewer_ends_runs_first() {
+    world()
+        .arrive_as(Message { unanswered: 2, ..message(1) }, "a")
+        .arrive_as(Message { unanswered: 1, ..message(2) }, "b")
+        .arrive_as(Message { unanswered: 2, ..message(3) }, "c")
+        .arrive_as(Message { unanswered: 1, ..message(4) }, "d")
+        .run()
+        .grant_solo()
+        .told(&["hand out 2 (2)"])
+        .answer(2, done())
+        .grant_solo()
+        .told(&["settle 2", "hand out 4 (2)"])
+        .answer(4, done())
+        .grant_solo()
+        .told(&["settle 4", "hand out 1 (3)"])
+        .answer(1, done())
+        .grant_solo()
+        .told(&["settle 1", "hand out 3 (3)"]);
+}
+
+#[test]
 fn a_suspect_that_answers_is_cleared() {
     let world = world()
         .arrive_as(Message { unanswered: 2, ..message(1) }, "a")
