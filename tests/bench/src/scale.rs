@@ -38,6 +38,9 @@ pub async fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let tenth = costs.len().div_ceil(10);
     let (first, last) = (median(costs.iter().take(tenth)), median(costs.iter().rev().take(tenth)));
     report.goal("CPU an order, the last tenth's median of the first's", last / first, "×", Goal::AtMost(FLAT));
+    if let (Some(first), Some(last)) = (costs.first(), costs.last()) {
+        report.value("CPU an order, the last thousand of the first", last / first, "×");
+    }
     report.value("resident memory at the end", target.resident_mib()?, "MiB");
     target.stop()
 }
