@@ -1,6 +1,9 @@
-//! What the tests run: the host's binary, found where cargo put it, the components, built once, and NATS servers.
+//! What the tests run: the host's binary, found where cargo put it, the components, built once, NATS servers, addresses.
 
+mod addresses;
 pub mod nats;
+
+pub use addresses::free_address;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,6 +1,6 @@
 //! Real NATS servers for tests: each on a free port with a store of its own, killed, paused and started again at will.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -134,7 +134,7 @@ impl NatsServer {
     #[expect(clippy::expect_used, reason = "for tests")]
     pub fn configured(more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the server's store");
-        let address = TcpListener::bind("127.0.0.1:0").and_then(|taken| taken.local_addr()).expect("a free port");
+        let address = crate::free_address();
         let store = folder.path().join("store");
         let text = format!("{CONFIGURATION}jetstream {{ store_dir: \"{}\" }}\n{more}\n", store.display());
         std::fs::write(folder.path().join("server.conf"), text).expect("the configuration can be written");

@@ -4,7 +4,8 @@ use crate::client::Connection;
 use crate::options::Options;
 use crate::process;
 use anyhow::{Context as _, Result, bail};
-use std::net::{SocketAddr, TcpListener};
+use artifacts::free_address;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -59,7 +60,7 @@ impl Target {
     /// # Errors
     /// As [`Target::start`].
     pub async fn start_on(options: &Options, kind: Kind, manifest: &Path, state: &Path) -> Result<Self> {
-        let (listen, admin) = (free_address()?, free_address()?);
+        let (listen, admin) = (free_address(), free_address());
         let log = std::fs::OpenOptions::new().create(true).append(true).open(state.join("log"))?;
         let mut command = match kind {
             Kind::Host => host(options, admin),
@@ -143,8 +144,4 @@ fn native() -> Result<Command> {
     let mut command = Command::new(std::env::current_exe().context("this program's path")?);
     command.arg("serve-native");
     Ok(command)
-}
-
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

@@ -2,8 +2,9 @@
 
 use crate::{Settings, Setup};
 use anyhow::{Context as _, Result, ensure};
+use artifacts::free_address;
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
@@ -29,10 +30,10 @@ impl Place {
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             folder: tempfile::tempdir().context("a state directory")?,
-            listen: free_address()?,
-            admin: free_address()?,
-            publish: free_address()?,
-            bridge_admin: free_address()?,
+            listen: free_address(),
+            admin: free_address(),
+            publish: free_address(),
+            bridge_admin: free_address(),
         })
     }
 
@@ -49,11 +50,6 @@ impl Place {
     fn keys(&self) -> PathBuf {
         self.folder().join("keys")
     }
-}
-
-/// An address nobody listens on. Another process could take it before we do; tests would say so.
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 /// Makes the keys that a bridge and the components know each other by, as an operator does.

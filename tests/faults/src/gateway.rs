@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use end_to_end::{Client, Money, eventually};
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -20,7 +20,7 @@ impl Gateway {
     /// # Errors
     /// Where it does not answer.
     pub async fn start(folder: &Path) -> Result<Self> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let address = artifacts::free_address();
         let mut command = Command::new(artifacts::binary("gateway"));
         command.arg(address.to_string()).arg(folder.join("ledger.journal")).stdin(Stdio::null());
         let gateway = Self { address, child: command.spawn().context("starting the gateway")? };

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use end_to_end::{Client, eventually};
 use serde_json::{Value, json};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -53,7 +53,7 @@ async fn amounts(client: &Client) -> Result<Vec<u64>> {
 async fn a_charge_outlives_the_process_and_is_made_once() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let journal = folder.path().join("ledger.journal");
-    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let address = artifacts::free_address();
     let (gateway, client) = Gateway::start(address, &journal).await?;
     let charged = charge(&client, "order-1-1").await?;
     drop(gateway);
