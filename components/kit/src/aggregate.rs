@@ -125,13 +125,27 @@ pub async fn load<S: State, P: Ports>(ports: &P, id: &str) -> Result<Loaded<S, P
 /// # Errors
 /// Where the store does not answer or the value cannot be read.
 pub async fn read<S: State, P: Ports>(ports: &P, id: &str) -> Result<Option<(S, u64)>, StoreError> {
-    match ports.get(&aggregate_key::<S>(id)).await? {
-        Some(bytes) => {
-            let stored = parse::<S>(&bytes).map_err(|why| StoreError(format!("{} {id}: {why}", S::KIND)))?;
-            Ok(Some((stored.state, stored.version)))
-        }
-        None => Ok(None),
+    let Some(bytes) = ports.get(&aggregate_key::<S>(id)).await? else { return Ok(None) };
+    glance::<S>(&bytes).map(Some).map_err(|why| StoreError(format!("{} {id}: {why}", S::KIND)))
+}
+
+/// State and version without the inbox, which may be longer than both.
+fn glance<S: State>(bytes: &[u8]) -> Result<(S, u64), String> {
+    #[derive(Deserialize)]
+    struct Glance<S> {
+        version: u64,
+        state: S,
     }
+    if is_current::<S>(bytes) {
+        let Glance { version, state } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        return Ok((state, version));
+    }
+    parse::<S>(bytes).map(|stored| (stored.state, stored.version))
+}
+
+/// `format` is written first, so the usual case is known without reading the value twice.
+fn is_current<S: State>(bytes: &[u8]) -> bool {
+    bytes.starts_with(format!("{{\"format\":{},", S::FORMAT).as_bytes())
 }
 
 /// Parses a stored aggregate, upcasting older formats step by step.
@@ -143,8 +157,7 @@ pub fn parse<S: State>(bytes: &[u8]) -> Result<Stored<S>, String> {
     struct Format {
         format: u32,
     }
-    // `format` is written first, so the usual case is known without reading the value twice.
-    if bytes.starts_with(format!("{{\"format\":{},", S::FORMAT).as_bytes()) {
+    if is_current::<S>(bytes) {
         return serde_json::from_slice(bytes).map_err(|error| error.to_string());
     }
     let Format { format } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;

@@ -99,6 +99,11 @@ impl Memory {
         }
     }
 
+    /// Lets go of every value whose key begins with `prefix`, as a store does once they are past their age.
+    pub fn forget(&self, prefix: &str) {
+        self.store.borrow_mut().retain(|key, _| !key.starts_with(prefix));
+    }
+
     /// All that is stored, for comparing two states.
     #[must_use]
     pub fn snapshot(&self) -> BTreeMap<String, Vec<u8>> {

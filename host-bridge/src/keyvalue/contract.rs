@@ -2,10 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a suite fails by panicking")]
 
-use super::{Entry, KeyValue, KeyValueError, MAX_KEY_BYTES, MAX_VALUE_BYTES, Swap};
+use super::{Entry, Expiries, Expiry, KeyValue, KeyValueError, MAX_KEY_BYTES, MAX_VALUE_BYTES, Swap};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// The store under test, empty.
 pub type Keys = Arc<dyn KeyValue>;
@@ -205,6 +206,37 @@ pub async fn refuses_what_is_too_large(keys: Keys) {
     assert!(matches!(counted, Err(KeyValueError::TooLarge(_))));
 }
 
+/// The rules of the stores under test that know an age.
+#[must_use]
+pub fn ageing() -> Expiries {
+    vec![Expiry { store: "s".into(), prefix: "aged/".into(), after: Duration::from_secs(1) }].into()
+}
+
+/// What was not written for long goes; what was written again, or is under no rule, stays. What went is absent for
+/// whoever has read it before, too.
+pub async fn lets_values_go_by_age(keys: Keys) {
+    put(&keys, "aged/a", "1").await;
+    let seen = revision(&keys, "aged/a").await;
+    keys.put_many("other", vec![("aged/a".to_owned(), Some("1".into()))]).await.unwrap();
+    put(&keys, "stays", "1").await;
+    let late = Instant::now() + Duration::from_secs(20);
+    while value(&keys, "s", "aged/a").await.is_some() {
+        assert!(Instant::now() < late, "it did not go");
+        put(&keys, "aged/b", "1").await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let listed = keys.list_keys("s", None, 10).await.unwrap().keys;
+    assert_eq!(listed, ["aged/b", "stays"]);
+    assert_eq!(value(&keys, "other", "aged/a").await, Some("1".into()));
+    assert_eq!(swap(&keys, "aged/a", seen, "2").await.unwrap_err().value, None);
+    let absent = revision(&keys, "aged/a").await;
+    assert!(swap(&keys, "aged/a", absent, "2").await.unwrap() > seen);
+    while value(&keys, "s", "aged/b").await.is_some() {
+        assert!(Instant::now() < late, "it did not go once it was left alone");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// A key of one store is none of another.
 pub async fn keeps_stores_apart(keys: Keys) {
     put(&keys, "a", "1").await;
@@ -247,6 +279,17 @@ mod tests {
         };
     }
 
+    // The simulated store keeps everything, as a store may that knows no age.
+    mod embedded_ageing {
+        suite!(in_a_file: lets_values_go_by_age);
+    }
+    mod embedded_without_cache_ageing {
+        suite!(in_a_file_without_cache: lets_values_go_by_age);
+    }
+    mod nats_ageing {
+        suite!(in_nats: lets_values_go_by_age);
+    }
+
     adapter!(embedded, in_a_file);
     adapter!(embedded_without_cache, in_a_file_without_cache);
     adapter!(simulated, in_memory);
@@ -255,8 +298,8 @@ mod tests {
 
     fn open(cache: usize) -> (Keys, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();
-        let options =
-            StoreOptions { value_cache_bytes: cache, ..StoreOptions::new(Arc::<SystemClock>::default(), vec![]) };
+        let options = StoreOptions::new(Arc::<SystemClock>::default(), vec![]);
+        let options = StoreOptions { value_cache_bytes: cache, expiries: ageing(), ..options };
         let store = Store::open(directory.path(), options).unwrap();
         (Arc::new(EmbeddedKeyValue::new(store)), directory)
     }

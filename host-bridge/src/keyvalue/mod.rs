@@ -3,9 +3,12 @@
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod embedded;
+mod expiry;
 pub mod nats;
 #[cfg(any(test, feature = "contract"))]
 pub mod simulated;
+
+pub use expiry::{Expiries, Expiry};
 
 use crate::durability::Watermark;
 use bytes::Bytes;

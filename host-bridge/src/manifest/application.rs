@@ -1,6 +1,7 @@
 //! The application as checked: what `spin.toml` says, with every reference resolved and every limit filled in.
 
 use crate::bus::{ConsumerConfig, Start, StreamConfig};
+use crate::keyvalue::Expiries;
 use crate::nats::streams::{StreamSettings, WantedStream};
 use crate::subject::SubjectPattern;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,8 @@ pub struct Application {
     pub streams: Vec<StreamConfig>,
     /// What only a NATS server is told of each of `streams`, in the same order.
     pub stream_settings: Vec<StreamSettings>,
+    /// `[application.tool.key_value.<label>] expire`.
+    pub expiries: Expiries,
     /// What is accepted and has no effect here, a line each.
     pub warnings: Vec<String>,
 }

@@ -8,6 +8,7 @@ pub mod measure;
 mod problem;
 mod reader;
 mod routes;
+mod stores;
 #[cfg(test)]
 mod tests;
 mod variables;
@@ -73,6 +74,7 @@ fn read(path: &Path, document: &Fields<'_>, given: &Given) -> Option<Application
     let components: Vec<Component> =
         tables.iter().filter_map(|(id, node)| component::read(id, node, &context)).collect();
     let routes = routes::read(document, &ids);
+    let expiries = details.as_ref().map(|details| stores::expiries(details, &components)).unwrap_or_default();
     let (name, version) = identity(&details?)?;
     let manifest = path.to_owned();
     Some(Application {
@@ -84,6 +86,7 @@ fn read(path: &Path, document: &Fields<'_>, given: &Given) -> Option<Application
         routes,
         streams,
         stream_settings,
+        expiries: expiries.into(),
         warnings: Vec::new(),
     })
 }

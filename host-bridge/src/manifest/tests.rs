@@ -23,6 +23,8 @@ duplicate_window = "5m"
 discard = "old"
 [application.tool.events.streams.INVENTORY]
 subjects = ["inventory.>"]
+[application.tool.key_value.default]
+expire = [{ prefix = "drafts/", after = "2d" }]
 [application.tool.other]
 anything = "goes"
 [variables]
@@ -83,6 +85,9 @@ fn a_manifest_is_read_and_resolved() {
     let minutes = Duration::from_secs(300);
     let expected = StreamSettings { replicas: Some(3), duplicate_window: Some(minutes), discard: Discard::Old };
     assert_eq!((&orders.1, &inventory.1), (&expected, &StreamSettings::default()));
+    let days = |store: &str, key: &str| shop.expiries.after(store, key).map(|after| after.as_secs() / 86_400);
+    assert_eq!(["drafts/1", "draft/1", "x/drafts/1"].map(|key| days("default", key)), [Some(2), None, None]);
+    assert_eq!(days("other", "drafts/1"), None);
     let order = &shop.components[0];
     assert_eq!(order.source, Path::new("shop/out/order.wasm"));
     assert_eq!(order.build.as_ref().unwrap().workdir, Path::new("shop/order"));
@@ -224,6 +229,38 @@ fn faults_of_events_are_placed_and_explained() {
         ("subjects = { note = \"a b\" }", format!("7:33: {at}.subjects.note"), "not a subject", "subject"),
     ] {
         check_fault(&with(&format!("tool.events.{rest}")), &place, what, remedy);
+    }
+}
+
+#[test]
+fn faults_of_stores_are_placed_and_explained() {
+    let at = "application.tool.key_value";
+    for (rest, place, what, remedy) in [
+        ("b = {}", format!("9:1: {at}.b"), "no component opens", "key_value_stores"),
+        ("s.expires = []", format!("9:3: {at}.s.expires"), "unknown key", "`expire`"),
+        ("s.expire = [{ prefix = \"a\" }]", format!("9:13: {at}.s.expire[0].after"), "missing", "\"2d\""),
+        ("s.expire = [{ after = \"1d\" }]", format!("9:13: {at}.s.expire[0].prefix"), "missing", "prefix ="),
+        (
+            "s.expire = [{ prefix = \"\", after = \"1d\" }]",
+            format!("9:24: {at}.s.expire[0].prefix"),
+            "whole store",
+            "begin",
+        ),
+        (
+            "s.expire = [{ prefix = \"a\", after = \"9ms\" }]",
+            format!("9:37: {at}.s.expire[0].after"),
+            "short",
+            "\"1s\"",
+        ),
+        (
+            "s.expire = [{ prefix = \"a/\", after = \"1d\" }, { prefix = \"a/b\", after = \"2d\" }]",
+            format!("9:57: {at}.s.expire[1].prefix"),
+            "both `a/` and `a/b`",
+            "no two",
+        ),
+    ] {
+        let text = with(&format!("key_value_stores = [\"s\"]\n[application.tool.key_value]\n{rest}"));
+        check_fault(&text, &place, what, remedy);
     }
 }
 

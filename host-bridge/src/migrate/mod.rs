@@ -78,7 +78,7 @@ async fn into_nats(
     let nats = Nats::connect(&options.nats.settings).await?;
     streams::provision(&nats, &application.wanted_streams()).await?;
     let place = Place { prefix: options.nats.prefix.clone(), application: application.name.clone() };
-    let values = NatsKeyValue::new(nats.clone(), place);
+    let values = NatsKeyValue::new(nats.clone(), place).expiring(application.expiries.clone());
     let bus = NatsBusOptions {
         prefix: options.nats.prefix.clone(),
         node: format!("migrate-{source}"),

@@ -1,11 +1,14 @@
 //! What has changed since the last flush, in the form in which it is written.
 
+use super::expiry::Note;
 use super::hash::{EventId, TimerKey};
 use crate::bus::DeadLetter;
+use crate::clock::Millis;
 use crate::event::Event;
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The changes of one transaction. Filled under the state's lock, written by the writer without it.
 #[derive(Debug, Default)]
@@ -14,6 +17,8 @@ pub(crate) struct Batch {
     pub number: u64,
     /// Everything up to this tick is in it.
     pub tick: u64,
+    /// When it was taken.
+    pub taken_at: Millis,
     /// Changes noted, for group-commit figures.
     pub changes: u64,
     pub stores: Vec<(u32, Arc<str>)>,
@@ -26,6 +31,8 @@ pub(crate) struct Batch {
     pub letters: Vec<LetterChange>,
     pub replays: Vec<ReplayChange>,
     pub consumers: Vec<ConsumerRow>,
+    /// Notes of values that went by age, or were written again meanwhile.
+    pub expired: Vec<Note>,
     /// What may be deleted for good, where that is looked at in this flush.
     pub upkeep: Option<Upkeep>,
 }
@@ -37,6 +44,8 @@ pub(crate) struct CellWrite {
     pub key: Arc<str>,
     pub before: Option<Row>,
     pub after: Option<(Row, Bytes)>,
+    /// How long after this write it goes by age.
+    pub kept_for: Option<Duration>,
 }
 
 /// Where a value lies in the table, and its revision there.

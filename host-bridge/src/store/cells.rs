@@ -6,7 +6,7 @@
 use super::batch::{CellWrite, Row};
 use super::state::State;
 use crate::durability::Watermark;
-use crate::keyvalue::Entry;
+use crate::keyvalue::{Entry, Expiries};
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub(crate) struct Cells {
     pub next_row: u64,
     /// Bytes of slots past which clean ones are evicted.
     pub limit: usize,
+    /// Which values go by age.
+    pub expiries: Expiries,
     bytes: usize,
     hand: VecDeque<(usize, Arc<str>)>,
 }
@@ -94,6 +96,11 @@ impl Cells {
     /// The store's id in the tables.
     pub(crate) fn id(&self, store: usize) -> u32 {
         self.stores.get(store).map_or(0, |store| store.id)
+    }
+
+    /// The index of the store with that id in the tables.
+    pub(crate) fn index(&self, id: u32) -> Option<usize> {
+        self.stores.iter().position(|store| store.id == id)
     }
 
     /// What a key holds, if that is known.
@@ -191,7 +198,8 @@ impl State {
             Some(entry) => entry.after = after,
             None => {
                 slot.entry = Some((number, self.batch.cells.len()));
-                self.batch.cells.push(CellWrite { store: cells.id, key, before, after });
+                let kept_for = self.cells.expiries.after(&cells.name, &key);
+                self.batch.cells.push(CellWrite { store: cells.id, key, before, after, kept_for });
             }
         }
         self.cells.evict(durable);

@@ -9,6 +9,7 @@ mod batch;
 mod cells;
 mod dedup;
 mod error;
+mod expiry;
 mod export;
 mod faults;
 mod hash;
@@ -43,6 +44,7 @@ use crate::bus::{Fired, StreamConfig};
 use crate::clock::Clock;
 use crate::durability::{Durability, Watermark};
 use crate::event::Event;
+use crate::keyvalue::Expiries;
 use futures::future::BoxFuture;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use readers::Readers;
@@ -74,6 +76,8 @@ pub struct StoreOptions {
     /// Whether what is no longer needed is deleted: not while everything is read out, where rows must not go between two
     /// reads.
     pub upkeep: bool,
+    /// Which values go by age.
+    pub expiries: Expiries,
     /// What a test breaks.
     pub faults: Arc<Faults>,
     /// A file that shows, even after a crash, how far the store had come: for tests and diagnosis.
@@ -95,6 +99,7 @@ impl StoreOptions {
             value_cache_bytes,
             event_cache_bytes,
             upkeep: true,
+            expiries: Expiries::default(),
             faults: Arc::default(),
             vitals: None,
             flushed: None,
@@ -157,6 +162,7 @@ impl Store {
         state.careful.on = !clean;
         state.upkeep = options.upkeep;
         state.cells.limit = options.value_cache_bytes;
+        state.cells.expiries = options.expiries;
         state.log.tail_limit = options.event_cache_bytes / state.log.streams.len().max(1);
         let inner = Arc::new(Inner {
             durable: AtomicU64::new(state.durable),

@@ -1,6 +1,7 @@
 //! Writes a batch: the SQL of every table, one prepared statement for each kind of change.
 
 use super::batch::{Batch, CellWrite, LetterChange, ReplayChange, Row};
+use super::expiry::Note;
 use crate::event::Event;
 use rusqlite::{CachedStatement, Connection, types::Value};
 
@@ -19,6 +20,7 @@ pub(crate) enum WriteError {
 pub(crate) fn write(connection: &Connection, batch: &Batch) -> Result<(), WriteError> {
     write_stores(connection, batch)?;
     write_cells(connection, &batch.cells)?;
+    write_expiries(connection, batch)?;
     write_events(connection, batch)?;
     write_timers(connection, batch)?;
     write_letters(connection, batch)?;
@@ -67,6 +69,20 @@ fn write_cells(connection: &Connection, writes: &[CellWrite]) -> Result<(), Writ
         if let (0, Some(row)) = (changed, write.before) {
             return Err(WriteError::Overtaken { store: write.store, key: write.key.to_string(), row });
         }
+    }
+    Ok(())
+}
+
+fn write_expiries(connection: &Connection, batch: &Batch) -> rusqlite::Result<()> {
+    for write in &batch.cells {
+        let Some((after, (row, _))) = write.kept_for.zip(write.after.as_ref()) else { continue };
+        let mut insert = connection.prepare_cached("INSERT INTO expiries VALUES (?1, ?2, ?3)")?;
+        let at = batch.taken_at.after(after);
+        insert.execute((at.0.cast_signed(), row.id.cast_signed(), row.revision.cast_signed()))?;
+    }
+    for Note { at, row } in &batch.expired {
+        let mut delete = connection.prepare_cached("DELETE FROM expiries WHERE at=?1 AND id=?2 AND revision=?3")?;
+        delete.execute((at.cast_signed(), row.id.cast_signed(), row.revision.cast_signed()))?;
     }
     Ok(())
 }

@@ -38,6 +38,10 @@ CREATE TABLE replays (sequence INTEGER PRIMARY KEY, consumer INTEGER NOT NULL, o
   replay INTEGER NOT NULL, subject TEXT NOT NULL, aggregate_version INTEGER, traceparent TEXT, body BLOB NOT NULL);
 ";
 
+// Added later than the format's number: an older program does not know it and leaves its values be.
+const ADDED: &str = "CREATE TABLE IF NOT EXISTS expiries (at INTEGER NOT NULL, id INTEGER NOT NULL,
+  revision INTEGER NOT NULL, PRIMARY KEY (at, id, revision)) WITHOUT ROWID";
+
 /// The tables of one stream. The index leads with a block number, so that new entries fall into few pages; a search
 /// probes every block.
 pub(crate) fn stream_tables(id: u32) -> String {
@@ -65,6 +69,7 @@ pub(crate) fn open(file: &Path) -> Result<(Connection, bool), StoreError> {
         create(&connection).map_err(wrap)?;
     }
     check_format(&connection, file)?;
+    connection.execute_batch(ADDED).map_err(wrap)?;
     connection.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL").map_err(wrap)?;
     let pragmas =
         format!("PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}; PRAGMA cache_size=-16000; PRAGMA temp_store=2");

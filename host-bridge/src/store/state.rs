@@ -108,7 +108,7 @@ impl State {
                 tombstones_before: now.0 / MINUTE,
             });
         }
-        self.batch.tick = self.tick;
+        (self.batch.tick, self.batch.taken_at) = (self.tick, now);
         self.taken = self.tick;
         let following = self.batch.following();
         std::mem::replace(&mut self.batch, following)

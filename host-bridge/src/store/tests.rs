@@ -1,5 +1,6 @@
 //! What the store promises of the disk: what a crash leaves, what a commit carries, what each damage says.
 
+mod ageing;
 mod crashes;
 mod files;
 mod limits;

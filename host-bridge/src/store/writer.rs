@@ -6,7 +6,7 @@
 use super::batch::Batch;
 use super::rows::{self, WriteError};
 use super::state::Stop;
-use super::{Inner, schema, upkeep};
+use super::{Inner, expiry, schema, upkeep};
 use rusqlite::{Connection, TransactionBehavior};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,7 +24,8 @@ pub(super) fn run(inner: &Arc<Inner>, mut connection: Connection) {
                 if let Some(told) = inner.flushed.as_ref().filter(|_| batch.changes > 0) {
                     told(Duration::from_micros(inner.clock.micros().saturating_sub(began)), batch.changes);
                 }
-                flushed(inner, &batch, more);
+                let aged = batch.upkeep.is_some() && expire(inner, &connection);
+                flushed(inner, &batch, more | aged);
             }
             Ok(None) => return,
             Err(error) => {
@@ -77,6 +78,22 @@ fn write(inner: &Inner, connection: &mut Connection, batch: &Batch) -> Result<Op
     }
     transaction.commit()?;
     Ok(Some(more))
+}
+
+/// Lets values go by age, whose deletion the next batch carries; true where there may be more.
+fn expire(inner: &Inner, connection: &Connection) -> bool {
+    match expiry::due(connection, inner.clock.now()) {
+        Ok((due, more)) => {
+            if !due.is_empty() {
+                inner.state.lock().expire(due);
+            }
+            more
+        }
+        Err(error) => {
+            tracing::warn!(%error, "which values are past their age could not be read; they stay for now");
+            false
+        }
+    }
 }
 
 /// Tells everyone that a batch is on disk.

@@ -81,6 +81,7 @@ impl State {
         store_options.vitals = std::env::var_os(VITALS).map(PathBuf::from);
         let counted = metrics.clone();
         store_options.flushed = Some(Arc::new(move |took, changes| counted.flushed(took, changes)));
+        store_options.expiries = application.expiries.clone();
         store_options.fired = Some(counted_as_fired(&metrics));
         let store = Store::open(directory, store_options)?;
         Ok(Self {
@@ -113,7 +114,7 @@ impl State {
         }
         streams::provision(&nats, &application.wanted_streams()).await?;
         let place = Place { prefix: options.prefix.clone(), application: application.name.clone() };
-        let key_value = NatsKeyValue::new(nats.clone(), place);
+        let key_value = NatsKeyValue::new(nats.clone(), place).expiring(application.expiries.clone());
         let at = || format!("the key-value stores at {}", nats.servers());
         key_value.prepare(&application.stores()).await.with_context(at)?;
         let bus = NatsBusOptions {

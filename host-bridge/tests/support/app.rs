@@ -132,6 +132,7 @@ impl Served {
             components,
             streams: Vec::new(),
             stream_settings: Vec::new(),
+            expiries: Default::default(),
             warnings: Vec::new(),
         };
         let app = App::load(&application, services, cache.path(), |_| {}).await?;

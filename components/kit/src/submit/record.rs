@@ -53,7 +53,8 @@ struct Stored {
     #[serde(default)]
     format: u32,
     body_hash: String,
-    /// How often the key was used anew after it had expired; part of the event's id.
+    /// Which use of the key this is; part of the event's id. It is the count of lifetimes since the epoch: the next use
+    /// comes a lifetime later at least, so it has another, though nothing be left of this record by then.
     generation: u64,
     expires_at: Millis,
     subject: String,
@@ -80,11 +81,10 @@ pub(super) async fn claim<P: Ports, B: AsyncFnOnce() -> Result<Draft, Problem>>(
     let key = keys::key("idempotency", &[&route, &caller, &idempotency_key]);
     let body_hash = derived("body", &[&String::from_utf8_lossy(&request.body)]);
     let found = read(ports, &key).await?;
-    let generation = match found {
-        Some(stored) if stored.expires_at > ports.now() => return resume(key, stored, &body_hash),
-        Some(expired) => expired.generation + 1,
-        None => 0,
-    };
+    if let Some(stored) = found.filter(|stored| stored.expires_at > ports.now()) {
+        return resume(key, stored, &body_hash);
+    }
+    let generation = ports.now().0 / KEY_LIFETIME;
     let draft = build().await?;
     let event_id = derived("request", &[&route, &caller, &idempotency_key, &generation.to_string()]);
     let event = envelope(ports, request, draft, &event_id);

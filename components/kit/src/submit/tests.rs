@@ -141,6 +141,19 @@ fn an_expired_key_starts_anew_with_another_event() {
 }
 
 #[test]
+fn a_key_whose_expired_record_is_gone_starts_anew_too() {
+    let ports = Memory::default();
+    post(&ports, Some("k"), "{}");
+    ports.advance(KEY_LIFETIME);
+    ports.forget("idempotency/");
+    post(&ports, Some("k"), "{}");
+    let published = ports.published();
+    let ids: Vec<_> = published.iter().map(|(subject, text)| wire::read(subject, text).unwrap().event_id).collect();
+    assert_eq!(ids.len(), 2);
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[test]
 fn without_a_key_every_request_is_its_own() {
     let ports = Memory::default();
     post(&ports, None, "{}");

@@ -1,7 +1,7 @@
 //! One store's bucket: a stream that other NATS clients read as a key-value bucket too.
 
 use super::keys;
-use crate::keyvalue::KeyValueError;
+use crate::keyvalue::{Expiries, KeyValueError};
 use crate::nats::{ApiError, Nats};
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
@@ -36,13 +36,20 @@ pub(super) struct Bucket {
     pub(super) direct: bool,
     /// Whether several keys can be written in one step.
     pub(super) atomic: bool,
-    /// Whether delete markers go by themselves.
-    pub(super) ageing_markers: bool,
+    /// Whether single messages may go by age: delete markers, and values that are garbage some time later.
+    pub(super) ageing: bool,
+    store: String,
+    expiries: Expiries,
 }
 
 impl Bucket {
     /// Finds the bucket of `store`, or makes it.
-    pub(super) async fn open(nats: &Nats, place: &Place, store: &str) -> Result<Self, KeyValueError> {
+    pub(super) async fn open(
+        nats: &Nats,
+        place: &Place,
+        store: &str,
+        expiries: &Expiries,
+    ) -> Result<Self, KeyValueError> {
         let wanted = config(nats, place, store);
         let name = &wanted.name;
         let found = match nats.api::<Info>(&format!("STREAM.INFO.{name}"), &()).await {
@@ -60,9 +67,17 @@ impl Bucket {
             subjects: subjects(name),
             direct: found.allow_direct && found.num_replicas <= 1,
             atomic: found.allow_atomic_publish,
-            ageing_markers: found.allow_message_ttl,
+            ageing: found.allow_message_ttl,
+            store: store.to_owned(),
+            expiries: expiries.clone(),
             stream: found.name,
         })
+    }
+
+    /// The age at which a value of that key goes, as the server is told it.
+    pub(super) fn age(&self, key: &str) -> Option<String> {
+        let after = self.expiries.after(&self.store, key).filter(|_| self.ageing)?;
+        Some(format!("{}s", after.as_secs().max(1)))
     }
 
     /// The subject of a key.

@@ -14,7 +14,7 @@ mod write;
 
 pub use bucket::Place;
 
-use super::{Entry, KeyPage, KeyValue, KeyValueError, Swap, check};
+use super::{Entry, Expiries, KeyPage, KeyValue, KeyValueError, Swap, check};
 use crate::durability::Watermark;
 use crate::nats::{Nats, NoAnswer};
 use bucket::Bucket;
@@ -35,6 +35,7 @@ const READS_AT_ONCE: usize = 64;
 pub struct NatsKeyValue {
     nats: Nats,
     place: Place,
+    expiries: Expiries,
     buckets: RwLock<FxHashMap<String, Arc<OnceCell<Bucket>>>>,
 }
 
@@ -42,7 +43,13 @@ impl NatsKeyValue {
     /// Over a connection. Buckets are found, or made, when their store is first used.
     #[must_use]
     pub fn new(nats: Nats, place: Place) -> Self {
-        Self { nats, place, buckets: RwLock::default() }
+        Self { nats, place, expiries: Expiries::default(), buckets: RwLock::default() }
+    }
+
+    /// With values that go by age. A server before 2.11, or a bucket that such a one made, keeps them.
+    #[must_use]
+    pub fn expiring(self, expiries: Expiries) -> Self {
+        Self { expiries, ..self }
     }
 
     /// Finds or makes the buckets of `stores` now, so that what is wrong with one is known before it is needed.
@@ -68,7 +75,7 @@ impl NatsKeyValue {
             // What is known to be away is told at once, as everywhere.
             self.nats.why_down().map_or(Ok(()), |why| Err(KeyValueError::Unavailable(why)))?;
         }
-        cell.get_or_try_init(|| Bucket::open(&self.nats, &self.place, store)).await
+        cell.get_or_try_init(|| Bucket::open(&self.nats, &self.place, store, &self.expiries)).await
     }
 
     async fn read(&self, store: &str, key: &str) -> Result<Entry, KeyValueError> {

@@ -1,7 +1,7 @@
 //! The adapter on real servers, beside the contract suite: what other clients see, outages, and what is refused.
 
 use super::{NatsKeyValue, Place};
-use crate::keyvalue::contract::Keys;
+use crate::keyvalue::contract::{self, Keys};
 use crate::keyvalue::{KeyValue, KeyValueError, Swap};
 use crate::nats::{Nats, NatsSettings};
 use artifacts::nats::NatsServer;
@@ -33,7 +33,7 @@ fn place() -> Place {
 pub(in crate::keyvalue) fn in_nats() -> (Keys, Arc<NatsServer>) {
     let server = NatsServer::shared();
     let nats = tokio::task::block_in_place(|| Handle::current().block_on(connect(&server)));
-    (Arc::new(NatsKeyValue::new(nats, place())), server)
+    (Arc::new(NatsKeyValue::new(nats, place()).expiring(contract::ageing())), server)
 }
 
 /// The same with reads as from a cluster, where a follower must not answer.

@@ -82,6 +82,9 @@ pub(super) async fn expecting(
     let subject = bucket.subject(key);
     let mut headers = HeaderMap::new();
     headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.to_string());
+    if let Some(age) = bucket.age(key) {
+        headers.insert(NATS_MESSAGE_TTL, age);
+    }
     let ack = decided(|| publish(nats, bucket, (subject.clone(), Some(headers.clone()), value.clone()))).await?;
     match ack.error {
         None => Ok(Published::At(ack.seq)),
@@ -128,11 +131,14 @@ type Outgoing = (String, Option<HeaderMap>, Bytes);
 fn outgoing(bucket: &Bucket, key: &str, value: Option<Bytes>) -> Outgoing {
     let subject = bucket.subject(key);
     match value {
-        Some(value) => (subject, None, value),
+        Some(value) => {
+            let aged = |age: String| HeaderMap::from_iter([(NATS_MESSAGE_TTL, age.into())]);
+            (subject, bucket.age(key).map(aged), value)
+        }
         None => {
             let mut headers = HeaderMap::new();
             headers.insert(OPERATION, "DEL");
-            if bucket.ageing_markers {
+            if bucket.ageing {
                 headers.insert(NATS_MESSAGE_TTL, MARKER_AGE);
             }
             (subject, Some(headers), Bytes::new())
