@@ -1,5 +1,6 @@
-//! `cargo run --release -p bench [-- orders noop reads search start scale]`: measures a real host from outside and, in the same
-//! run, the same components as plain Rust. Prints a table, writes `target/bench.json`.
+//! `cargo run --release -p bench [-- orders noop reads search start scale peers]`: measures a real host from outside and, in
+//! the same run, the same components as plain Rust and those who do such work elsewhere. Prints a table, writes
+//! `target/bench.json` and, of the peers, a plot beside it.
 
 mod catalogue;
 mod client;
@@ -9,6 +10,8 @@ mod native;
 mod noop;
 mod options;
 mod orders;
+mod peers;
+mod plot;
 mod process;
 mod reads;
 mod report;
@@ -49,15 +52,23 @@ async fn measure(options: &Options) -> Result<()> {
     let mut report = Report::new(options);
     for measure in &options.measures {
         report.title(measure.name());
-        let outcome = match measure {
-            Measure::Orders => orders::measure(options, &mut report).await,
-            Measure::Noop => noop::measure(options, &mut report).await,
-            Measure::Reads => reads::measure(options, &mut report).await,
-            Measure::Search => search::measure(options, &mut report).await,
-            Measure::Start => start::measure(options, &mut report).await,
-            Measure::Scale => scale::measure(options, &mut report).await,
-        };
-        outcome.with_context(|| format!("measuring {}", measure.name()))?;
+        for _ in 0..measure.rounds(options) {
+            round(*measure, options, &mut report).await.with_context(|| format!("measuring {}", measure.name()))?;
+        }
+        report.told();
     }
+    plot::write(&report, &options.json.with_extension("svg"))?;
     report.write(&options.json)
+}
+
+async fn round(measure: Measure, options: &Options, report: &mut Report) -> Result<()> {
+    match measure {
+        Measure::Orders => orders::measure(options, report).await,
+        Measure::Noop => noop::measure(options, report).await,
+        Measure::Reads => reads::measure(options, report).await,
+        Measure::Search => search::measure(options, report).await,
+        Measure::Start => start::measure(options, report).await,
+        Measure::Scale => scale::measure(options, report).await,
+        Measure::Peers => peers::measure(options, report).await,
+    }
 }

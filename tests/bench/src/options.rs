@@ -53,6 +53,8 @@ pub enum Measure {
     Start,
     /// CPU an order as log, stores and aggregates grow
     Scale,
+    /// The order's saga, against Restate with its SDKs for JavaScript and Rust
+    Peers,
 }
 
 impl Measure {
@@ -65,15 +67,27 @@ impl Measure {
             Self::Search => "search",
             Self::Start => "start",
             Self::Scale => "scale",
+            Self::Peers => "peers",
+        }
+    }
+
+    /// How often it is measured: one that fills a log of its own first, or tells medians itself, once.
+    pub fn rounds(self, options: &Options) -> usize {
+        match self {
+            Self::Search | Self::Start | Self::Scale => 1,
+            Self::Orders | Self::Noop | Self::Reads | Self::Peers => options.rounds,
         }
     }
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Typed {
-    /// What to measure; everything where nothing is named
+    /// What to measure; where nothing is named everything but the peers, who need Node.js
     #[arg(value_enum)]
     measures: Vec<Measure>,
+    /// Rounds, in each of which all contenders take their turn; the table has the medians
+    #[arg(long, default_value_t = 1)]
+    rounds: usize,
     /// Seconds of sustained load
     #[arg(long, default_value_t = 20)]
     seconds: u64,
@@ -114,6 +128,8 @@ pub(crate) struct Typed {
 pub struct Options {
     /// What to measure.
     pub measures: Vec<Measure>,
+    /// How often each is measured.
+    pub rounds: usize,
     /// How long load is sustained.
     pub duration: Duration,
     /// Buyers at once.
@@ -145,7 +161,10 @@ impl Options {
     /// Where a number makes no sense, or the host is not built.
     pub fn resolve(typed: Typed) -> Result<Self> {
         use clap::ValueEnum as _;
-        ensure!(typed.clients > 0 && typed.rate > 0, "--clients and --rate: expected at least 1");
+        ensure!(
+            typed.clients > 0 && typed.rate > 0 && typed.rounds > 0,
+            "--clients, --rate and --rounds: expected at least 1"
+        );
         ensure!(typed.orders >= 2_000, "--orders: expected at least 2000, to compare thousands");
         ensure!(typed.events >= 1_000, "--events: expected at least 1000");
         let target = artifacts::workspace().join("target");
@@ -159,9 +178,11 @@ impl Options {
             artifacts::build(&["guest-counter"]);
         }
         std::fs::create_dir_all(&target).with_context(|| format!("creating {}", target.display()))?;
-        let measures = if typed.measures.is_empty() { Measure::value_variants().to_vec() } else { typed.measures };
+        let all = || Measure::value_variants().iter().copied().filter(|measure| *measure != Measure::Peers).collect();
+        let measures = if typed.measures.is_empty() { all() } else { typed.measures };
         Ok(Self {
             measures,
+            rounds: typed.rounds,
             duration: typed.minutes.map_or(Duration::from_secs(typed.seconds), |m| Duration::from_secs(m * 60)),
             clients: typed.clients,
             rate: typed.rate,

@@ -1,18 +1,17 @@
 //! Complete orders: placed, and watched until `confirmed` is readable.
 
-mod buyer;
 mod load;
+mod marketplace;
+mod shop;
 
-use load::{Load, open};
+pub use load::{Load, closed, open};
+pub use marketplace::Marketplace;
+pub use shop::{Bought, Pace, Shop};
 
-pub use load::closed;
-
-use crate::catalogue::Catalogue;
 use crate::options::Options;
 use crate::report::{Goal, Report};
-use crate::target::{Kind, Target};
+use crate::target::Kind;
 use anyhow::{Result, ensure};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Load before the figures count.
@@ -33,23 +32,22 @@ pub async fn measure(options: &Options, report: &mut Report) -> Result<()> {
 
 async fn one(options: &Options, kind: Kind, report: &mut Report) -> Result<f64> {
     let state = tempfile::tempdir()?;
-    let target = Target::start(options, kind, &state).await?;
-    let catalogue = Arc::new(Catalogue::load(target.listen).await?);
-    closed(&target, &catalogue, options.clients, Until::Elapsed(WARM_UP)).await?;
-    let mut load = closed(&target, &catalogue, options.clients, Until::Elapsed(options.duration)).await?;
+    let shop = Marketplace::open(options, kind, &state).await?;
+    closed(&shop, options.clients, Until::Elapsed(WARM_UP)).await?;
+    let mut load = closed(&shop, options.clients, Until::Elapsed(options.duration)).await?;
     let name = kind.name();
     report.value(&format!("{name}: orders a second, {} clients", options.clients), load.rate(), "/s");
     tell(report, &format!("{name}: closed loop"), &mut load)?;
     let rate = load.rate();
-    let mut open = open(&target, &catalogue, options.rate, options.duration.min(OPEN)).await?;
+    let mut open = open(&shop, options.rate, options.duration.min(OPEN)).await?;
     let title = format!("{name}: open loop at {}/s", options.rate);
     if kind == Kind::Host {
         report.goal(&format!("{title}, p50"), open.latencies.percentile(50.0), "ms", Goal::AtMost(10.0));
         report.goal(&format!("{title}, p99"), open.latencies.percentile(99.0), "ms", Goal::AtMost(40.0));
     }
     tell(report, &title, &mut open)?;
-    report.value(&format!("{name}: resident memory after it"), target.resident_mib()?, "MiB");
-    target.stop()?;
+    report.value(&format!("{name}: resident memory after it"), shop.target.resident_mib()?, "MiB");
+    shop.target.stop()?;
     Ok(rate)
 }
 

@@ -32,14 +32,66 @@ impl Goal {
     }
 }
 
-/// All figures of a run, printed as they come.
+/// All figures of a run. A measure is told at its end, of all its rounds.
 #[derive(Debug)]
 pub struct Report {
     settings: Value,
     machine: Value,
     load_before: String,
     measure: &'static str,
-    figures: Vec<Value>,
+    figures: Vec<Figure>,
+    notes: Vec<Value>,
+}
+
+/// One figure, a sample a round.
+#[derive(Debug)]
+struct Figure {
+    measure: &'static str,
+    name: String,
+    unit: String,
+    goal: Option<Goal>,
+    samples: Vec<f64>,
+}
+
+impl Figure {
+    /// The median; of an even number the lower of the two in the middle.
+    fn median(&self) -> f64 {
+        let mut samples = self.samples.clone();
+        samples.sort_by(f64::total_cmp);
+        samples.get(samples.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
+    }
+
+    fn spread(&self) -> (f64, f64) {
+        let least = self.samples.iter().copied().fold(f64::INFINITY, f64::min);
+        (least, self.samples.iter().copied().fold(f64::NEG_INFINITY, f64::max))
+    }
+
+    fn line(&self) -> String {
+        let (median, (least, most)) = (self.median(), self.spread());
+        let mut line = format!("{:58} {:>10} {:9}", self.name, number(median), self.unit);
+        if self.samples.len() > 1 {
+            line.push_str(&format!(" {:>17}", format!("{}…{}", number(least), number(most))));
+        }
+        match self.goal {
+            None => format!("  {line}"),
+            Some(goal) => {
+                let verdict = if goal.is_met(median) { "met" } else { "MISSED" };
+                format!("* {line} target {:9} {verdict}", goal.words())
+            }
+        }
+    }
+
+    fn json(&self) -> Value {
+        let mut json = json!({
+            "measure": self.measure, "name": self.name, "value": self.median(), "unit": self.unit,
+            "samples": self.samples,
+        });
+        if let (Some(goal), Some(fields)) = (self.goal, json.as_object_mut()) {
+            fields.insert("target".to_owned(), goal.words().into());
+            fields.insert("met".to_owned(), goal.is_met(self.median()).into());
+        }
+        json
+    }
 }
 
 impl Report {
@@ -48,6 +100,7 @@ impl Report {
         let machine = machine::describe();
         let load_before = machine::load();
         let settings = json!({
+            "rounds": options.rounds,
             "seconds": options.duration.as_secs(),
             "clients": options.clients,
             "rate": options.rate,
@@ -63,10 +116,10 @@ impl Report {
             }
         }
         say(&format!("{:12} {load_before}", "load before"));
-        Self { settings, machine, load_before, measure: "", figures: Vec::new() }
+        Self { settings, machine, load_before, measure: "", figures: Vec::new(), notes: Vec::new() }
     }
 
-    /// Begins a group.
+    /// Begins a measure.
     pub fn title(&mut self, measure: &'static str) {
         self.measure = measure;
         say(&format!("\n{measure} (load {})", machine::load()));
@@ -74,24 +127,41 @@ impl Report {
 
     /// A figure without a target.
     pub fn value(&mut self, name: &str, value: f64, unit: &str) {
-        say(&format!("  {name:58} {:>10} {unit}", number(value)));
-        self.figures.push(json!({ "measure": self.measure, "name": name, "value": value, "unit": unit }));
+        self.sample((name, unit), value, None);
     }
 
     /// A figure with one.
     pub fn goal(&mut self, name: &str, value: f64, unit: &str, goal: Goal) {
-        let (met, words) = (goal.is_met(value), goal.words());
-        let verdict = if met { "met" } else { "MISSED" };
-        say(&format!("* {name:58} {:>10} {unit:9} target {words:9} {verdict}", number(value)));
-        self.figures.push(json!({
-            "measure": self.measure, "name": name, "value": value, "unit": unit, "target": words, "met": met,
-        }));
+        self.sample((name, unit), value, Some(goal));
     }
 
-    /// A remark.
+    fn sample(&mut self, (name, unit): (&str, &str), value: f64, goal: Option<Goal>) {
+        let known = |figure: &&mut Figure| figure.measure == self.measure && figure.name == name;
+        if let Some(figure) = self.figures.iter_mut().find(known) {
+            figure.samples.push(value);
+            return;
+        }
+        let (name, unit) = (name.to_owned(), unit.to_owned());
+        self.figures.push(Figure { measure: self.measure, name, unit, goal, samples: vec![value] });
+    }
+
+    /// A remark, told at once.
     pub fn note(&mut self, text: &str) {
         say(&format!("  ! {text}"));
-        self.figures.push(json!({ "measure": self.measure, "note": text }));
+        self.notes.push(json!({ "measure": self.measure, "note": text }));
+    }
+
+    /// Prints the figures of the measure that ends: the median of its rounds, the least and the most.
+    pub fn told(&self) {
+        for figure in self.figures.iter().filter(|figure| figure.measure == self.measure) {
+            say(&figure.line());
+        }
+    }
+
+    /// The samples of a figure.
+    pub fn samples(&self, measure: &str, name: &str) -> &[f64] {
+        let found = self.figures.iter().find(|figure| figure.measure == measure && figure.name == name);
+        found.map_or(&[], |figure| &figure.samples)
     }
 
     /// Writes the file.
@@ -103,7 +173,8 @@ impl Report {
             "machine": self.machine,
             "settings": self.settings,
             "load": { "before": self.load_before, "after": machine::load() },
-            "figures": self.figures,
+            "figures": self.figures.iter().map(Figure::json).collect::<Vec<_>>(),
+            "notes": self.notes,
         });
         let text = serde_json::to_string_pretty(&whole)?;
         std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;

@@ -1,12 +1,10 @@
 //! What an order costs as the log, the stores and the hot aggregates grow.
 
-use crate::catalogue::Catalogue;
 use crate::options::Options;
-use crate::orders::{Until, closed};
+use crate::orders::{Marketplace, Until, closed};
 use crate::report::{Goal, Report};
-use crate::target::{Kind, Target};
+use crate::target::Kind;
 use anyhow::Result;
-use std::sync::Arc;
 
 /// Orders of one step.
 const STEP: usize = 1_000;
@@ -18,12 +16,11 @@ const TOLD: usize = 10;
 /// Measures the host.
 pub async fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let state = tempfile::tempdir()?;
-    let target = Target::start(options, Kind::Host, &state).await?;
-    let catalogue = Arc::new(Catalogue::load(target.listen).await?);
+    let shop = Marketplace::open(options, Kind::Host, &state).await?;
     let steps = options.orders / STEP;
     let mut costs = Vec::new();
     for step in 1..=steps {
-        let load = closed(&target, &catalogue, options.clients, Until::Orders(STEP)).await?;
+        let load = closed(&shop, options.clients, Until::Orders(STEP)).await?;
         costs.push(load.cpu_an_order());
         if step == 1 || step == steps || step % steps.div_ceil(TOLD) == 0 {
             let title = format!("CPU an order, orders {} to {}", (step - 1) * STEP + 1, step * STEP);
@@ -41,8 +38,8 @@ pub async fn measure(options: &Options, report: &mut Report) -> Result<()> {
     if let (Some(first), Some(last)) = (costs.first(), costs.last()) {
         report.value("CPU an order, the last thousand of the first", last / first, "×");
     }
-    report.value("resident memory at the end", target.resident_mib()?, "MiB");
-    target.stop()
+    report.value("resident memory at the end", shop.target.resident_mib()?, "MiB");
+    shop.target.stop()
 }
 
 fn median<'a>(costs: impl Iterator<Item = &'a f64>) -> f64 {

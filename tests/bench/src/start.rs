@@ -1,12 +1,10 @@
 //! Process start, memory, sizes.
 
-use crate::catalogue::Catalogue;
 use crate::options::Options;
-use crate::orders::{Until, closed};
+use crate::orders::{Marketplace, Until, closed};
 use crate::report::{Goal, Report};
 use crate::target::{Kind, Target};
 use anyhow::{Context as _, Result};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Starts, of which the fastest and the median are told.
@@ -44,12 +42,12 @@ async fn memory(options: &Options, report: &mut Report) -> Result<()> {
     let state = tempfile::tempdir()?;
     let target = Target::start(options, Kind::Host, &state).await?;
     report.value("resident memory after the start", target.resident_mib()?, "MiB");
-    let catalogue = Arc::new(Catalogue::load(target.listen).await?);
-    closed(&target, &catalogue, options.clients, Until::Orders(ORDERS)).await?;
+    let shop = Marketplace::on(target).await?;
+    closed(&shop, options.clients, Until::Orders(ORDERS)).await?;
     tokio::time::sleep(REST).await;
-    let resident = target.resident_mib()?;
+    let resident = shop.target.resident_mib()?;
     report.goal(&format!("resident memory, idle after {ORDERS} orders"), resident, "MiB", Goal::AtMost(200.0));
-    target.stop()
+    shop.target.stop()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes far below 2^52")]

@@ -2,18 +2,14 @@
 //! those before (open), timed from when it was due.
 
 use super::Until;
-use super::buyer::{Bought, Pace, buy};
-use crate::catalogue::Catalogue;
+use super::shop::{Bought, Pace, Shop};
 use crate::client::Connection;
 use crate::latency::Latencies;
-use crate::target::Target;
 use anyhow::Result;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use std::cell::RefCell;
-use std::net::SocketAddr;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::task::JoinSet;
 
 /// First look of a buyer who is in no queue.
 const FIRST: Duration = Duration::from_millis(3);
@@ -89,37 +85,37 @@ struct Shared {
 ///
 /// # Errors
 /// Where the server is gone.
-pub async fn closed(target: &Target, catalogue: &Arc<Catalogue>, clients: usize, until: Until) -> Result<Load> {
-    let shared = Rc::new(Shared {
-        load: RefCell::default(),
-        placed: RefCell::default(),
-        usual: RefCell::new(FIRST.as_secs_f64()),
-    });
-    let (cpu, began) = (target.cpu_micros()?, Instant::now());
-    let buyers = tokio::task::LocalSet::new();
+pub async fn closed(shop: &impl Shop, clients: usize, until: Until) -> Result<Load> {
+    let shared =
+        Shared { load: RefCell::default(), placed: RefCell::default(), usual: RefCell::new(FIRST.as_secs_f64()) };
+    let mut connections = Vec::new();
     for _ in 0..clients {
-        let mut connection = Connection::open(target.listen).await?;
-        let (shared, catalogue) = (shared.clone(), catalogue.clone());
-        buyers.spawn_local(async move {
-            while shared.goes_on(until, began) {
-                let outcome = buy(&mut connection, &catalogue, shared.pace()).await;
-                let failed = outcome.is_err();
-                shared.bought(outcome);
-                if failed {
-                    // A server that refuses at once must not be asked in a tight loop.
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            }
-        });
+        connections.push(Connection::open(shop.address()).await?);
     }
-    buyers.await;
+    let (cpu, began) = (shop.cpu_micros()?, Instant::now());
+    let mut buyers: FuturesUnordered<_> =
+        connections.into_iter().map(|connection| shared.buy(shop, connection, until, began)).collect();
+    while buyers.next().await.is_some() {}
+    drop(buyers);
     let mut load = shared.load.take();
     load.elapsed = began.elapsed();
-    load.cpu_micros = target.cpu_micros()?.saturating_sub(cpu);
+    load.cpu_micros = shop.cpu_micros()?.saturating_sub(cpu);
     Ok(load)
 }
 
 impl Shared {
+    async fn buy(&self, shop: &impl Shop, mut connection: Connection, until: Until, began: Instant) {
+        while self.goes_on(until, began) {
+            let outcome = shop.buy(&mut connection, self.pace()).await;
+            let failed = outcome.is_err();
+            self.bought(outcome);
+            if failed {
+                // A server that refuses at once must not be asked in a tight loop.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
     fn goes_on(&self, until: Until, began: Instant) -> bool {
         *self.placed.borrow_mut() += 1;
         match until {
@@ -150,46 +146,42 @@ impl Shared {
 ///
 /// # Errors
 /// Where the server is gone.
-pub async fn open(target: &Target, catalogue: &Arc<Catalogue>, rate: u32, duration: Duration) -> Result<Load> {
-    let idle: Rc<RefCell<Vec<Connection>>> = Rc::default();
+pub async fn open(shop: &impl Shop, rate: u32, duration: Duration) -> Result<Load> {
+    let idle: RefCell<Vec<Connection>> = RefCell::default();
     let mut load = Load::default();
-    let (cpu, began) = (target.cpu_micros()?, Instant::now());
-    let local = tokio::task::LocalSet::new();
-    let outcomes = local.run_until(async {
-        let mut orders = JoinSet::new();
-        let period = Duration::from_secs(1) / rate;
-        let mut due = began;
-        while due.duration_since(began) < duration {
-            tokio::time::sleep_until(due.into()).await;
-            orders.spawn_local(one(target.listen, catalogue.clone(), idle.clone(), due));
-            due += period;
+    let (cpu, began) = (shop.cpu_micros()?, Instant::now());
+    let period = Duration::from_secs(1) / rate;
+    let mut orders = FuturesUnordered::new();
+    let mut due = began;
+    while due.duration_since(began) < duration {
+        tokio::select! {
+            biased;
+            () = tokio::time::sleep_until(due.into()) => {
+                orders.push(one(shop, &idle, due));
+                due += period;
+            }
+            Some((outcome, late)) = orders.next(), if !orders.is_empty() => load.add(outcome, late),
         }
-        orders.join_all().await
-    });
-    for (outcome, late) in outcomes.await {
+    }
+    while let Some((outcome, late)) = orders.next().await {
         load.add(outcome, late);
     }
     load.elapsed = began.elapsed();
-    load.cpu_micros = target.cpu_micros()?.saturating_sub(cpu);
+    load.cpu_micros = shop.cpu_micros()?.saturating_sub(cpu);
     Ok(load)
 }
 
 /// One order of an open loop, and how late it began: that counts, or a server that stalls would look well.
-async fn one(
-    address: SocketAddr,
-    catalogue: Arc<Catalogue>,
-    idle: Rc<RefCell<Vec<Connection>>>,
-    due: Instant,
-) -> (Result<Bought>, Duration) {
+async fn one(shop: &impl Shop, idle: &RefCell<Vec<Connection>>, due: Instant) -> (Result<Bought>, Duration) {
     let spare = idle.borrow_mut().pop();
     let connection = match spare {
         Some(connection) => Ok(connection),
-        None => Connection::open(address).await,
+        None => Connection::open(shop.address()).await,
     };
     let late = due.elapsed();
     match connection {
         Ok(mut connection) => {
-            let outcome = buy(&mut connection, &catalogue, Pace { first: FIRST, next: NEXT }).await;
+            let outcome = shop.buy(&mut connection, Pace { first: FIRST, next: NEXT }).await;
             if outcome.is_ok() {
                 idle.borrow_mut().push(connection);
             }
