@@ -11,13 +11,24 @@ use std::time::Duration;
 pub struct Expiry {
     /// The store's label.
     pub store: String,
-    /// What the key begins with; no two of a store begin alike.
+    /// What the key begins with. A leading `*/` stands for any first part: `*/drafts/` is every component's drafts, where
+    /// components keep apart by their names.
     pub prefix: String,
     /// How long after its last write, at least a second.
     pub after: Duration,
 }
 
-/// The rules of one application.
+impl Expiry {
+    fn covers(&self, store: &str, key: &str) -> bool {
+        let within = match self.prefix.strip_prefix("*/") {
+            Some(rest) => key.split_once('/').is_some_and(|(_, key)| key.starts_with(rest)),
+            None => key.starts_with(&self.prefix),
+        };
+        within && self.store == store
+    }
+}
+
+/// The rules of one application, of which the first that covers a key counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Expiries(Arc<[Expiry]>);
 
@@ -25,8 +36,7 @@ impl Expiries {
     /// How long after this write the value goes; `None` where it stays.
     #[must_use]
     pub fn after(&self, store: &str, key: &str) -> Option<Duration> {
-        let covers = |rule: &&Expiry| rule.store == store && key.starts_with(&rule.prefix);
-        self.0.iter().find(covers).map(|rule| rule.after)
+        self.0.iter().find(|rule| rule.covers(store, key)).map(|rule| rule.after)
     }
 }
 

@@ -32,19 +32,16 @@ fn rule(store: &str, entry: &Node<'_>, others: &[Expiry]) -> Option<Expiry> {
     let (place, time) = (fields.require("prefix", "prefix = \"drafts/\""), fields.require("after", "after = \"2d\""));
     let (place, time) = (place?, time?);
     let (prefix, after) = (place.string()?, time.duration()?);
-    if prefix.is_empty() {
+    if matches!(prefix, "" | "*/") {
         place.value_fault("every key begins so: the whole store would go", "write what the keys begin with");
     }
     if after < LEAST {
         time.value_fault("too short: a store looks once a second", "write \"1s\" or more");
     }
-    let alike = |other: &&Expiry| {
-        other.store == store && (other.prefix.starts_with(prefix) || prefix.starts_with(&other.prefix))
-    };
-    if let Some(other) = others.iter().find(alike) {
+    if let Some(other) = others.iter().find(|other| other.store == store && prefix.starts_with(&other.prefix)) {
         place.value_fault(
-            format!("a key can begin with both `{}` and `{prefix}`", other.prefix),
-            "let no two prefixes of a store begin alike",
+            format!("every key that begins so begins with `{}` too, which stands before it", other.prefix),
+            "put the longer prefix first",
         );
     }
     Some(Expiry { store: store.to_owned(), prefix: prefix.to_owned(), after })

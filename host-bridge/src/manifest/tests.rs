@@ -24,7 +24,7 @@ discard = "old"
 [application.tool.events.streams.INVENTORY]
 subjects = ["inventory.>"]
 [application.tool.key_value.default]
-expire = [{ prefix = "drafts/", after = "2d" }]
+expire = [{ prefix = "drafts/", after = "2d" }, { prefix = "*/drafts/", after = "3d" }]
 [application.tool.other]
 anything = "goes"
 [variables]
@@ -86,7 +86,7 @@ fn a_manifest_is_read_and_resolved() {
     let expected = StreamSettings { replicas: Some(3), duplicate_window: Some(minutes), discard: Discard::Old };
     assert_eq!((&orders.1, &inventory.1), (&expected, &StreamSettings::default()));
     let days = |store: &str, key: &str| shop.expiries.after(store, key).map(|after| after.as_secs() / 86_400);
-    assert_eq!(["drafts/1", "draft/1", "x/drafts/1"].map(|key| days("default", key)), [Some(2), None, None]);
+    assert_eq!(["drafts/1", "draft/1", "x/drafts/1"].map(|key| days("default", key)), [Some(2), None, Some(3)]);
     assert_eq!(days("other", "drafts/1"), None);
     let order = &shop.components[0];
     assert_eq!(order.source, Path::new("shop/out/order.wasm"));
@@ -255,8 +255,8 @@ fn faults_of_stores_are_placed_and_explained() {
         (
             "s.expire = [{ prefix = \"a/\", after = \"1d\" }, { prefix = \"a/b\", after = \"2d\" }]",
             format!("9:57: {at}.s.expire[1].prefix"),
-            "both `a/` and `a/b`",
-            "no two",
+            "`a/` too",
+            "longer prefix first",
         ),
     ] {
         let text = with(&format!("key_value_stores = [\"s\"]\n[application.tool.key_value]\n{rest}"));

@@ -2,6 +2,8 @@
 
 use super::BusError;
 use async_nats::jetstream::kv::{Operation, Store, UpdateErrorKind};
+use async_nats::jetstream::stream::InfoError;
+use futures::TryStreamExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -37,6 +39,15 @@ impl Bucket {
     /// The name of the stream behind it.
     pub(super) fn stream(&self) -> &str {
         &self.store.stream_name
+    }
+
+    /// The keys that hold something, or held it once.
+    pub(super) async fn keys(&self) -> Result<Vec<String>, BusError> {
+        let failed = |error: InfoError| BusError::Unavailable(format!("the keys of {}: {error}", self.store.name));
+        let subjects = self.store.stream.info_with_subjects(format!("{}>", self.store.prefix)).await;
+        let subjects: Vec<(String, usize)> = subjects.map_err(failed)?.try_collect().await.map_err(failed)?;
+        let key = |(subject, _): &(String, usize)| subject.strip_prefix(&self.store.prefix).map(str::to_owned);
+        Ok(subjects.iter().filter_map(key).collect())
     }
 
     /// Reads a value.

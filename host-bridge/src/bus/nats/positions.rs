@@ -5,7 +5,7 @@ use super::filters::on_server;
 use super::names::pause_key;
 use super::reader::Reading;
 use super::record::Record;
-use super::{BusError, bucket, headers, layout, range, replays};
+use super::{BusError, headers, range, replays};
 use crate::bus::ConsumerStatus;
 use crate::clock::Millis;
 use crate::durability::Watermark;
@@ -17,29 +17,19 @@ use std::collections::BTreeMap;
 const AT_ONCE: usize = 8;
 
 /// All positions, by component and stream.
+///
+/// The keys come in one answer and each value by its key: who walks the bucket may meet none of a position that is being
+/// rewritten, since each write takes the last away.
 pub(super) async fn all(core: &Core) -> Result<Vec<Record>, BusError> {
-    let stream = core.buckets.positions.stream();
-    let info = layout::info(&core.nats, stream).await?;
-    let incarnation = layout::incarnation(&info);
-    let reading = Reading { stream: stream.to_owned(), incarnation, filters: Vec::new(), after: 0 };
+    let bucket = &core.buckets.positions;
     let mut found = BTreeMap::new();
-    let mut damaged = None;
-    // A position that is written meanwhile comes again, later in the stream: the last one counts.
-    range::read(&core.nats, reading, u64::MAX, |read| {
-        if read.headers.as_ref().is_some_and(|headers| headers.get("KV-Operation").is_some()) {
-            return true;
+    for key in bucket.keys().await? {
+        let record = bucket.read::<Record>(&key).await?.value;
+        if let Some(record) = record.filter(|record| !record.component.is_empty()) {
+            found.insert((record.component.clone(), record.stream.clone()), record);
         }
-        match bucket::parse::<Record>(&read.subject, &read.payload) {
-            Ok(record) if !record.component.is_empty() => {
-                found.insert((record.component.clone(), record.stream.clone()), record);
-            }
-            Ok(_) => {}
-            Err(error) => damaged = Some(error),
-        }
-        true
-    })
-    .await?;
-    damaged.map_or_else(|| Ok(found.into_values().collect()), Err)
+    }
+    Ok(found.into_values().collect())
 }
 
 impl Core {

@@ -81,3 +81,29 @@ async fn many_old_events_come_beside_a_later_subscription_each_once() {
     let old: Vec<_> = old.iter().map(|message| message.event.id().unwrap().to_owned()).collect();
     assert_eq!(old, (0..600).map(|number| format!("e{number}")).collect::<Vec<_>>());
 }
+
+/// Every settlement rewrites the consumer's position: it must not be missing in between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_busy_consumer_is_always_listed() {
+    let url = account();
+    let bus = Arc::new(open(&url, "one", Arc::new(SystemClock::default())).await);
+    let ids: Vec<String> = (0..400).map(|number| format!("e{number}")).collect();
+    publish(&bus, &ids.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let consumer = wait_and_open(&bus, &orders()).await;
+    let busy = tokio::spawn(async move {
+        for _ in 0..400 {
+            for message in take(&consumer, 1).await {
+                settle(&consumer, &message, &[]).await.unwrap();
+            }
+        }
+    });
+    let mut looks = 0;
+    while !busy.is_finished() {
+        let listed = bus.consumers().await.unwrap();
+        assert_eq!(listed.len(), 1, "after {looks} looks");
+        looks += 1;
+    }
+    busy.await.unwrap();
+    assert!(looks >= 10, "it was looked {looks} times only");
+    assert_eq!(bus.consumers().await.unwrap()[0].pending, 0);
+}
