@@ -100,6 +100,25 @@ async fn instances_that_leave_handles_behind_are_replaced_in_time(settings: Sett
     Ok(())
 }
 
+/// A rule of the manifest reaches every component's keys, which begin with its name: while the record is there, its key is
+/// refused for another body.
+async fn a_record_of_a_key_goes_once_it_is_past_its_age(settings: Settings) -> Result<()> {
+    let mut manifest = Manifest::copy(&artifacts::marketplace())?;
+    manifest.replace("prefix = \"*/idempotency/\", after = \"2d\"", "prefix = \"*/idempotency/\", after = \"5s\"")?;
+    let host = Host::start(Settings { manifest: Some(manifest.path()), ..settings }).await?;
+    let shop = Shop::new(host.client());
+    shop.list("prod-cuenco", 9, 3400).await?;
+    let body =
+        |pieces: u32| Order { items: vec![("prod-cuenco".to_owned(), pieces)], ..Order::of("prod-cuenco") }.body();
+    let once = async |pieces| shop.http.post_once("/api/v1/orders", "key", &body(pieces)).await;
+    assert_eq!(once(1).await?.status, 201);
+    assert_eq!(once(2).await?.status, 422);
+    let taken = async || once(2).await.ok().filter(|reply| reply.status != 422);
+    let reply = eventually("the record goes", taken).await?;
+    assert!(reply.status < 500, "{}", reply.text);
+    Ok(())
+}
+
 async fn a_paused_consumer_gets_nothing_until_it_is_resumed(settings: Settings) -> Result<()> {
     let host = Host::start(settings).await?;
     let shop = Shop::new(host.client());
@@ -172,6 +191,7 @@ end_to_end::in_setups! {
         a_killed_host_goes_on_where_it_stopped,
         metrics_events_and_consumers_can_be_seen,
         what_a_deadline_publishes_is_counted,
+        a_record_of_a_key_goes_once_it_is_past_its_age,
         a_paused_consumer_gets_nothing_until_it_is_resumed,
         a_state_directory_has_one_owner_and_a_port_one_listener;
     [embedded, nats] because "a Spin application has a fresh instance a request":
