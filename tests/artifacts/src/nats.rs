@@ -131,12 +131,25 @@ impl NatsServer {
     /// # Panics
     /// As [`NatsServer::start`].
     #[must_use]
-    #[expect(clippy::expect_used, reason = "for tests")]
     pub fn configured(more: &str) -> Self {
+        Self::with("", more)
+    }
+
+    /// One that syncs each write before it answers, as one replica must to survive the loss of power.
+    ///
+    /// # Panics
+    /// As [`NatsServer::start`].
+    #[must_use]
+    pub fn syncing() -> Self {
+        Self::with("sync_interval: always", "")
+    }
+
+    #[expect(clippy::expect_used, reason = "for tests")]
+    fn with(jetstream: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the server's store");
         let address = crate::free_address();
         let store = folder.path().join("store");
-        let text = format!("{CONFIGURATION}jetstream {{ store_dir: \"{}\" }}\n{more}\n", store.display());
+        let text = format!("{CONFIGURATION}jetstream {{ store_dir: \"{}\"\n{jetstream} }}\n{more}\n", store.display());
         std::fs::write(folder.path().join("server.conf"), text).expect("the configuration can be written");
         let child = spawn(folder.path(), address);
         let server = Self { folder, address, child };

@@ -1,4 +1,4 @@
-//! `cargo run --release -p bench [-- orders noop reads search start scale peers]`: measures a real host from outside and, in
+//! `cargo run --release -p bench [-- orders noop reads search start scale nats peers]`: measures a real host from outside and, in
 //! the same run, the same components as plain Rust and those who do such work elsewhere. Prints a table, writes
 //! `target/bench.json` and, of the peers, a plot beside it.
 
@@ -7,6 +7,7 @@ mod client;
 mod latency;
 mod machine;
 mod native;
+mod nats;
 mod noop;
 mod options;
 mod orders;
@@ -69,6 +70,7 @@ async fn round(measure: Measure, options: &Options, report: &mut Report) -> Resu
         Measure::Search => search::measure(options, report).await,
         Measure::Start => start::measure(options, report).await,
         Measure::Scale => scale::measure(options, report).await,
+        Measure::Nats => nats::measure(options, report).await,
         Measure::Peers => peers::measure(options, report).await,
     }
 }

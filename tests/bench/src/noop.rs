@@ -58,7 +58,7 @@ fn cpu(result: NoopResult, events: usize) -> f64 {
 }
 
 /// The counter's manifest with so many events an instance.
-fn manifest(folder: &TempDir, reuse: u32) -> Result<PathBuf> {
+pub(crate) fn manifest(folder: &TempDir, reuse: u32) -> Result<PathBuf> {
     let path = artifacts::workspace().join("tests/guests/counter/spin.toml");
     let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let target = artifacts::workspace().join("target");
@@ -100,7 +100,8 @@ async fn open_consumers(bus: &EmbeddedBus, application: &Application) -> Result<
     Ok(())
 }
 
-fn event(number: usize, time: &str) -> String {
+/// The event of that number.
+pub(crate) fn event(number: usize, time: &str) -> String {
     let (key, id) = (number % KEYS, format!("00000000-0000-7000-8000-{number:012}"));
     format!(
         r#"{{"eventId":"{id}","eventType":"CounterNoopRequestedEvent","aggregateId":"counter-{key}","eventVersion":1,"occurredOn":"{time}","eventData":{{"label":"nothing to be done","amount":{number}}},"metadata":{{"publishedAt":"{time}","version":"1.0","correlationId":"{id}","causationId":"{id}"}}}}"#

@@ -53,6 +53,8 @@ pub enum Measure {
     Start,
     /// CPU an order as log, stores and aggregates grow
     Scale,
+    /// The same over a NATS server: no-op against a plain client, orders fast and safe, bridged, two processes, a backlog
+    Nats,
     /// The order's saga, against Restate with its SDKs for JavaScript and Rust
     Peers,
 }
@@ -67,6 +69,7 @@ impl Measure {
             Self::Search => "search",
             Self::Start => "start",
             Self::Scale => "scale",
+            Self::Nats => "nats",
             Self::Peers => "peers",
         }
     }
@@ -75,7 +78,7 @@ impl Measure {
     pub fn rounds(self, options: &Options) -> usize {
         match self {
             Self::Search | Self::Start | Self::Scale => 1,
-            Self::Orders | Self::Noop | Self::Reads | Self::Peers => options.rounds,
+            Self::Orders | Self::Noop | Self::Reads | Self::Nats | Self::Peers => options.rounds,
         }
     }
 }
@@ -175,7 +178,7 @@ impl Options {
         ensure!(host.is_file(), "{} is not there: run `cargo build --release`", host.display());
         if !typed.no_build {
             artifacts::marketplace();
-            artifacts::build(&["guest-counter"]);
+            artifacts::build(&["guest-counter", "guest-purchase"]);
         }
         std::fs::create_dir_all(&target).with_context(|| format!("creating {}", target.display()))?;
         let all = || Measure::value_variants().iter().copied().filter(|measure| *measure != Measure::Peers).collect();

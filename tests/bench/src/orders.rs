@@ -5,7 +5,7 @@ mod marketplace;
 mod shop;
 
 pub use load::{Load, closed, open};
-pub use marketplace::Marketplace;
+pub use marketplace::{Marketplace, place};
 pub use shop::{Bought, Pace, Shop};
 
 use crate::options::Options;

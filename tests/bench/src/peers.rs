@@ -1,9 +1,10 @@
-//! The order's saga, against those who do such work elsewhere: the marketplace as it ships, and Restate with the same saga
-//! in its JavaScript and its Rust SDK (`tests/bench/peers`). All flush a step before it counts.
+//! A saga of three steps (reserve, charge, confirm, with the way back), as a component on our host (`tests/guests/purchase`)
+//! and on Restate in its JavaScript and its Rust SDK (`tests/bench/peers`). All flush a step before it counts.
 //!
-//! The work is not quite the same, in the others' favour: theirs is reserve, charge, confirm; the marketplace also checks
-//! stock, price and card first, tells customer and artisan, keeps a timeline, and asks its gateway over HTTP.
+//! Beside it the marketplace as it ships, which does more: it checks stock, price and card first, tells customer and
+//! artisan, keeps a timeline, and asks its gateway over HTTP.
 
+mod purchase;
 mod restate;
 
 use crate::options::Options;
@@ -11,6 +12,7 @@ use crate::orders::{Load, Marketplace, Shop, Until, closed};
 use crate::report::{Goal, Report};
 use crate::target::Kind;
 use anyhow::{Result, ensure};
+use purchase::Purchase;
 use restate::{Restate, Sdk};
 use std::time::Duration;
 
@@ -22,7 +24,7 @@ const LONGEST: Duration = Duration::from_secs(8);
 pub const CLIENTS: [usize; 3] = [1, 32, 128];
 
 /// Who is measured, as the table names them.
-pub const NAMES: [&str; 3] = ["a4co", "restate, JavaScript", "restate, Rust"];
+pub const NAMES: [&str; 4] = ["a4co", "restate, JavaScript", "restate, Rust", "a4co, the whole marketplace"];
 
 /// What one contender reached.
 struct Reached {
@@ -35,15 +37,19 @@ struct Reached {
 /// One round: each contender in turn.
 pub async fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let state = tempfile::tempdir()?;
-    let shop = Marketplace::open(options, Kind::Host, &state).await?;
-    let own = one(options, &shop, NAMES[0], report).await?;
-    shop.target.stop()?;
+    let purchase = Purchase::start(options, &state).await?;
+    let own = one(options, &purchase, NAMES[0], report).await?;
+    purchase.stop()?;
     let mut theirs = Vec::new();
     for (sdk, name) in [(Sdk::JavaScript, NAMES[1]), (Sdk::Rust, NAMES[2])] {
         let restate = Restate::start(sdk).await?;
         theirs.push(one(options, &restate, name, report).await?);
         restate.stop()?;
     }
+    let state = tempfile::tempdir()?;
+    let shop = Marketplace::open(options, Kind::Host, &state).await?;
+    one(options, &shop, NAMES[3], report).await?;
+    shop.target.stop()?;
     let rate = theirs.iter().map(|reached| reached.rate).fold(f64::NAN, f64::max);
     let p50 = theirs.iter().map(|reached| reached.p50).fold(f64::NAN, f64::min);
     report.goal("orders a second, of the faster of Restate's", own.rate / rate, "×", Goal::AtLeast(6.0));

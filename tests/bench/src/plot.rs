@@ -8,11 +8,11 @@ use std::path::Path;
 
 const WIDTH: f64 = 760.0;
 /// Where the bars begin: left of it stand the names.
-const LEFT: f64 = 230.0;
+const LEFT: f64 = 260.0;
 /// Right of the longest bar there is room for its number.
 const RIGHT: f64 = 90.0;
 const ROW: f64 = 22.0;
-const COLOURS: [&str; NAMES.len()] = ["#2f6f4f", "#b9b29a", "#8b8470"];
+const COLOURS: [&str; NAMES.len()] = ["#2f6f4f", "#b9b29a", "#8b8470", "#7fae96"];
 
 /// One chart: what it shows, of which figure, and where better is.
 const CHARTS: [(&str, &str, &str); 2] = [

@@ -95,6 +95,11 @@ impl Host {
         self.application.id()
     }
 
+    /// The process ids of all its processes but the NATS server.
+    pub fn pids(&self) -> impl Iterator<Item = u32> {
+        std::iter::once(self.application.id()).chain(self.bridge.as_ref().map(Child::id))
+    }
+
     /// The NATS server it has.
     ///
     /// # Errors

@@ -50,23 +50,31 @@ impl Shop for Marketplace {
     }
 
     async fn buy(&self, connection: &mut Connection, pace: Pace) -> Result<Bought> {
-        let began = Instant::now();
-        let reply = connection.post("/api/v1/orders", self.catalogue.order()).await?;
-        ensure!(reply.status == 201, "placing an order: {} {}", reply.status, reply.text());
-        let id = reply.text_of("orderId").with_context(|| format!("no orderId in {}", reply.text()))?;
-        let path = format!("/api/v1/orders/{id}");
-        let (mut wait, mut next, mut polls) = (pace.first, pace.next, 0);
-        loop {
-            tokio::time::sleep(wait).await;
-            let reply = connection.get(&path).await?;
-            polls += 1;
-            match reply.text_of("status") {
-                Some("confirmed") => return Ok(Bought { took: began.elapsed(), polls }),
-                Some("pending") if began.elapsed() < PATIENCE => {}
-                _ => bail!("order {id} after {:?}: {} {}", began.elapsed(), reply.status, reply.text()),
-            }
-            wait = next;
-            next = next.mul_f64(1.25);
+        place(connection, &self.catalogue, pace).await
+    }
+}
+
+/// Places an order of two products, and looks until it is confirmed.
+///
+/// # Errors
+/// Where it is not taken or not confirmed.
+pub async fn place(connection: &mut Connection, catalogue: &Catalogue, pace: Pace) -> Result<Bought> {
+    let began = Instant::now();
+    let reply = connection.post("/api/v1/orders", catalogue.order()).await?;
+    ensure!(reply.status == 201, "placing an order: {} {}", reply.status, reply.text());
+    let id = reply.text_of("orderId").with_context(|| format!("no orderId in {}", reply.text()))?;
+    let path = format!("/api/v1/orders/{id}");
+    let (mut wait, mut next, mut polls) = (pace.first, pace.next, 0);
+    loop {
+        tokio::time::sleep(wait).await;
+        let reply = connection.get(&path).await?;
+        polls += 1;
+        match reply.text_of("status") {
+            Some("confirmed") => return Ok(Bought { took: began.elapsed(), polls }),
+            Some("pending") if began.elapsed() < PATIENCE => {}
+            _ => bail!("order {id} after {:?}: {} {}", began.elapsed(), reply.status, reply.text()),
         }
+        wait = next;
+        next = next.mul_f64(1.25);
     }
 }

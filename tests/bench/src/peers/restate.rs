@@ -1,6 +1,7 @@
 //! Restate: its server from npm, one node with its defaults (each log write flushed, which is said explicitly), and the
 //! saga served by one of its SDKs.
 
+use super::purchase::{PRODUCTS, STOCK, two_products};
 use crate::client::Connection;
 use crate::orders::{Bought, Pace, Shop};
 use crate::process;
@@ -14,10 +15,6 @@ use tempfile::TempDir;
 
 /// How long the server may take to start.
 const START: Duration = Duration::from_secs(60);
-/// Products, as many as the sample catalogue of the marketplace has.
-const PRODUCTS: usize = 40;
-/// Pieces of each: they do not run out.
-const STOCK: u32 = 1_000_000_000;
 
 /// Which of its SDKs serves the saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,8 +107,7 @@ impl Shop for Restate {
 
     /// The answer comes when the saga has ended: nobody has to look.
     async fn buy(&self, connection: &mut Connection, _: Pace) -> Result<Bought> {
-        let first = fastrand::usize(..PRODUCTS);
-        let second = (first + fastrand::usize(1..PRODUCTS)) % PRODUCTS;
+        let (first, second) = two_products();
         let id = uuid::Uuid::now_v7();
         let order = format!(
             r#"{{"orderId":"{id}","items":[{{"productId":"product-{first}","quantity":1}},{{"productId":"product-{second}","quantity":1}}],"amount":3400,"method":"tok_ok"}}"#
@@ -168,12 +164,21 @@ fn service(sdk: Sdk) -> Result<Command> {
         }
         Sdk::Rust => {
             let target = artifacts::workspace().join("target/peers");
-            let mut cargo = Command::new("cargo");
-            cargo.args(["build", "--release", "--locked", "--quiet"]).current_dir(folder().join("rust"));
-            run(cargo.env("CARGO_TARGET_DIR", &target))?;
-            Ok(Command::new(target.join("release/restate-saga")))
+            let (source, built) = (folder().join("rust"), target.join("release/restate-saga"));
+            // Asked before every round: a build waits for whoever else builds.
+            if !["src/main.rs", "Cargo.lock"].iter().all(|file| is_newer(&built, &source.join(file))) {
+                let mut cargo = Command::new("cargo");
+                cargo.args(["build", "--release", "--locked", "--quiet"]).current_dir(source);
+                run(cargo.env("CARGO_TARGET_DIR", &target))?;
+            }
+            Ok(Command::new(built))
         }
     }
+}
+
+fn is_newer(built: &Path, source: &Path) -> bool {
+    let changed = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
+    changed(built).zip(changed(source)).is_some_and(|(built, source)| built > source)
 }
 
 fn run(command: &mut Command) -> Result<()> {
