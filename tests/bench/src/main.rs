@@ -1,9 +1,10 @@
-//! `cargo run --release -p bench [-- orders noop reads search start scale nats peers]`: measures a real host from outside and, in
+//! `cargo run --release -p bench [-- orders noop reads search start scale floor nats peers]`: measures a real host from outside and, in
 //! the same run, the same components as plain Rust and those who do such work elsewhere. Prints a table, writes
 //! `target/bench.json` and, of the peers, a plot beside it.
 
 mod catalogue;
 mod client;
+mod floor;
 mod latency;
 mod machine;
 mod native;
@@ -41,6 +42,7 @@ fn main() -> Result<()> {
             let result = tokio::runtime::Runtime::new()?.block_on(native::run_noop(&manifest, &state_dir))?;
             Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string(&result)?)?)
         }
+        Some(Hidden::ServeFixed { listen }) => tokio::runtime::Runtime::new()?.block_on(floor::serve(listen)),
         // One thread: the client shares the machine with what it measures.
         None => tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -70,6 +72,7 @@ async fn round(measure: Measure, options: &Options, report: &mut Report) -> Resu
         Measure::Search => search::measure(options, report).await,
         Measure::Start => start::measure(options, report).await,
         Measure::Scale => scale::measure(options, report).await,
+        Measure::Floor => floor::measure(options, report).await,
         Measure::Nats => nats::measure(options, report).await,
         Measure::Peers => peers::measure(options, report).await,
     }

@@ -28,6 +28,12 @@ pub enum Hidden {
         #[arg(long)]
         listen: SocketAddr,
     },
+    /// Serve a fixed answer over axum
+    #[command(hide = true)]
+    ServeFixed {
+        #[arg(long)]
+        listen: SocketAddr,
+    },
     /// Run the no-op loop natively
     #[command(hide = true)]
     NoopNative {
@@ -53,6 +59,8 @@ pub enum Measure {
     Start,
     /// CPU an order as log, stores and aggregates grow
     Scale,
+    /// What the machine gives to anybody: raw axum, raw SQLite commits
+    Floor,
     /// The same over a NATS server: no-op against a plain client, orders fast and safe, bridged, two processes, a backlog
     Nats,
     /// The order's saga, against Restate with its SDKs for JavaScript and Rust
@@ -69,6 +77,7 @@ impl Measure {
             Self::Search => "search",
             Self::Start => "start",
             Self::Scale => "scale",
+            Self::Floor => "floor",
             Self::Nats => "nats",
             Self::Peers => "peers",
         }
@@ -78,7 +87,7 @@ impl Measure {
     pub fn rounds(self, options: &Options) -> usize {
         match self {
             Self::Search | Self::Start | Self::Scale => 1,
-            Self::Orders | Self::Noop | Self::Reads | Self::Nats | Self::Peers => options.rounds,
+            Self::Orders | Self::Noop | Self::Reads | Self::Floor | Self::Nats | Self::Peers => options.rounds,
         }
     }
 }

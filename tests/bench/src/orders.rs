@@ -37,26 +37,31 @@ async fn one(options: &Options, kind: Kind, report: &mut Report) -> Result<f64> 
     let mut load = closed(&shop, options.clients, Until::Elapsed(options.duration)).await?;
     let name = kind.name();
     report.value(&format!("{name}: orders a second, {} clients", options.clients), load.rate(), "/s");
-    tell(report, &format!("{name}: closed loop"), &mut load)?;
+    tell(report, &format!("{name}: closed loop"), &mut load, None)?;
     let rate = load.rate();
     let mut open = open(&shop, options.rate, options.duration.min(OPEN)).await?;
     let title = format!("{name}: open loop at {}/s", options.rate);
-    if kind == Kind::Host {
-        report.goal(&format!("{title}, p50"), open.latencies.percentile(50.0), "ms", Goal::AtMost(10.0));
-        report.goal(&format!("{title}, p99"), open.latencies.percentile(99.0), "ms", Goal::AtMost(40.0));
-    }
-    tell(report, &title, &mut open)?;
+    tell(report, &title, &mut open, (kind == Kind::Host).then_some((10.0, 40.0)))?;
     report.value(&format!("{name}: resident memory after it"), shop.target.resident_mib()?, "MiB");
     shop.target.stop()?;
     Ok(rate)
 }
 
-/// The figures of a load that have no target.
-fn tell(report: &mut Report, title: &str, load: &mut Load) -> Result<()> {
+/// The figures of a load; `at_most` are the goals of p50 and p99, in milliseconds, where there are some.
+fn tell(report: &mut Report, title: &str, load: &mut Load, at_most: Option<(f64, f64)>) -> Result<()> {
     ensure!(load.latencies.len() > 0, "{title}: no order was confirmed: {}", load.first_failure());
     report.value(&format!("{title}, CPU of the server an order"), load.cpu_an_order(), "µs");
-    report.value(&format!("{title}, p50"), load.latencies.percentile(50.0), "ms");
-    report.value(&format!("{title}, p99"), load.latencies.percentile(99.0), "ms");
+    let (p50, p99) = (load.latencies.percentile(50.0), load.latencies.percentile(99.0));
+    match at_most {
+        Some((middle, tail)) => {
+            report.goal(&format!("{title}, p50"), p50, "ms", Goal::AtMost(middle));
+            report.goal(&format!("{title}, p99"), p99, "ms", Goal::AtMost(tail));
+        }
+        None => {
+            report.value(&format!("{title}, p50"), p50, "ms");
+            report.value(&format!("{title}, p99"), p99, "ms");
+        }
+    }
     report.value(&format!("{title}, GETs until confirmed"), load.polls_an_order(), "an order");
     if load.failed > 0 {
         report.value(&format!("{title}, orders NOT confirmed"), load.failed_count(), "orders");

@@ -1,6 +1,41 @@
-//! What `/proc` tells of a process.
+//! Processes: what `/proc` tells of one, and one that does not outlive its owner.
 
 use anyhow::{Context as _, Result};
+use std::process::{Child, Command};
+
+/// A child that is killed when it is dropped.
+#[derive(Debug)]
+pub struct Running(Child);
+
+impl Running {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// Where it is not there.
+    pub fn spawn(command: &mut Command) -> Result<Self> {
+        Ok(Self(command.spawn().with_context(|| format!("starting {command:?}"))?))
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Whether it still runs.
+    ///
+    /// # Errors
+    /// Where that cannot be asked.
+    pub fn runs(&mut self) -> Result<bool> {
+        Ok(self.0.try_wait()?.is_none())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _may_be_gone = self.0.kill();
+        let _may_be_gone = self.0.wait();
+    }
+}
 
 /// Microseconds of a clock tick in `/proc/<pid>/stat`: 100 a second on every Linux.
 const TICK_MICROS: u64 = 10_000;

@@ -6,9 +6,9 @@ use crate::options::Options;
 use crate::report::{Goal, Report};
 use crate::target::{Kind, Target};
 use anyhow::{Result, ensure};
+use futures::future::try_join_all;
 use std::cell::Cell;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Connections at once.
@@ -33,11 +33,12 @@ pub async fn measure(options: &Options, report: &mut Report) -> Result<()> {
 async fn one(options: &Options, kind: Kind, report: &mut Report) -> Result<f64> {
     let state = tempfile::tempdir()?;
     let target = Target::start(options, kind, &state).await?;
-    let catalogue = Arc::new(Catalogue::load(target.listen).await?);
-    read(&target, &catalogue, WARM_UP).await?;
+    let catalogue = Catalogue::load(target.listen).await?;
+    let path = || format!("/api/v1/inventory/availability/{}", catalogue.product());
+    read(target.listen, path, WARM_UP).await?;
     let cpu = target.cpu_micros()?;
     let duration = options.duration.min(LONGEST);
-    let requests = read(&target, &catalogue, duration).await?;
+    let requests = read(target.listen, path, duration).await?;
     let rate = requests as f64 / duration.as_secs_f64();
     let cpu = target.cpu_micros()?.saturating_sub(cpu) as f64 / requests as f64;
     report.value(&format!("{}: GET availability", kind.name()), rate, "/s");
@@ -46,27 +47,25 @@ async fn one(options: &Options, kind: Kind, report: &mut Report) -> Result<f64> 
     Ok(rate)
 }
 
-async fn read(target: &Target, catalogue: &Arc<Catalogue>, duration: Duration) -> Result<u64> {
-    let (requests, began) = (Rc::new(Cell::new(0_u64)), Instant::now());
-    let local = tokio::task::LocalSet::new();
-    let mut readers = Vec::new();
+/// Asks for `path` over all connections for that long; how many were answered.
+///
+/// # Errors
+/// Where one is not answered with 200.
+pub async fn read(address: SocketAddr, path: impl Fn() -> String, duration: Duration) -> Result<u64> {
+    let (requests, began) = (Cell::new(0_u64), Instant::now());
+    let reader = async |mut connection: Connection| {
+        while began.elapsed() < duration {
+            let path = path();
+            let reply = connection.get(&path).await?;
+            ensure!(reply.status == 200, "GET {path}: {} {}", reply.status, reply.text());
+            requests.set(requests.get() + 1);
+        }
+        Ok(())
+    };
+    let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {
-        let mut connection = Connection::open(target.listen).await?;
-        let (requests, catalogue) = (requests.clone(), catalogue.clone());
-        readers.push(local.spawn_local(async move {
-            while began.elapsed() < duration {
-                let path = format!("/api/v1/inventory/availability/{}", catalogue.product());
-                let reply = connection.get(&path).await?;
-                ensure!(reply.status == 200, "GET {path}: {} {}", reply.status, reply.text());
-                requests.set(requests.get() + 1);
-            }
-            Ok(())
-        }));
+        connections.push(Connection::open(address).await?);
     }
-    local
-        .run_until(async { futures::future::try_join_all(readers).await })
-        .await?
-        .into_iter()
-        .collect::<Result<()>>()?;
+    try_join_all(connections.into_iter().map(reader)).await?;
     Ok(requests.get())
 }

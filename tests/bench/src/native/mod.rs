@@ -39,7 +39,8 @@ pub async fn serve(manifest: &Path, state_dir: &Path, listen: SocketAddr) -> Res
     axum::serve(tap_nodelay(listener), http::router(world)).await.context("serving")
 }
 
-fn tap_nodelay(
+/// Without Nagle's delay, as the host listens.
+pub fn tap_nodelay(
     listener: tokio::net::TcpListener,
 ) -> impl axum::serve::Listener<Addr = SocketAddr, Io = tokio::net::TcpStream> {
     use axum::serve::ListenerExt as _;

@@ -128,7 +128,7 @@ impl Shared {
     fn pace(&self) -> Pace {
         let usual = *self.usual.borrow();
         Pace {
-            first: Duration::from_secs_f64(usual * 0.8).max(FIRST),
+            first: Duration::from_secs_f64(usual * 0.9).max(FIRST),
             next: Duration::from_secs_f64(usual * 0.1).max(NEXT),
         }
     }

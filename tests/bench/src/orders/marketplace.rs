@@ -64,7 +64,7 @@ pub async fn place(connection: &mut Connection, catalogue: &Catalogue, pace: Pac
     ensure!(reply.status == 201, "placing an order: {} {}", reply.status, reply.text());
     let id = reply.text_of("orderId").with_context(|| format!("no orderId in {}", reply.text()))?;
     let path = format!("/api/v1/orders/{id}");
-    let (mut wait, mut next, mut polls) = (pace.first, pace.next, 0);
+    let (mut wait, mut next, mut polls) = (pace.first.saturating_sub(began.elapsed()), pace.next, 0);
     loop {
         tokio::time::sleep(wait).await;
         let reply = connection.get(&path).await?;

@@ -5,11 +5,11 @@ use anyhow::Result;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// When a buyer looks: after `first`, then after `next`, which grows by a quarter each time, so that a server under
+/// When a buyer looks: `first` after placing the order, then after `next`, which grows by a quarter each time, so that a server under
 /// load is not kept busy with questions.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// Until the first look.
+    /// From the placing to the first look.
     pub first: Duration,
     /// Until the second.
     pub next: Duration,

@@ -80,7 +80,7 @@ impl Shop for Purchase {
         let reply = connection.post("/orders", order).await?;
         ensure!(reply.status == 201, "placing an order: {} {}", reply.status, reply.text());
         let path = format!("/orders/{id}");
-        let (mut wait, mut next, mut polls) = (pace.first, pace.next, 0);
+        let (mut wait, mut next, mut polls) = (pace.first.saturating_sub(began.elapsed()), pace.next, 0);
         loop {
             tokio::time::sleep(wait).await;
             let reply = connection.get(&path).await?;

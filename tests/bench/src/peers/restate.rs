@@ -4,12 +4,12 @@
 use super::purchase::{PRODUCTS, STOCK, two_products};
 use crate::client::Connection;
 use crate::orders::{Bought, Pace, Shop};
-use crate::process;
+use crate::process::{self, Running};
 use anyhow::{Context as _, Result, bail, ensure};
 use artifacts::free_address;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -29,20 +29,9 @@ pub enum Sdk {
 #[derive(Debug)]
 pub struct Restate {
     ingress: SocketAddr,
-    server: Process,
-    service: Process,
+    server: Running,
+    service: Running,
     _state: TempDir,
-}
-
-/// A child that does not outlive its owner.
-#[derive(Debug)]
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _may_be_gone = self.0.kill();
-        let _may_be_gone = self.0.wait();
-    }
 }
 
 impl Restate {
@@ -90,7 +79,7 @@ impl Restate {
     /// Where one has ended by itself before: its figures would be of something else.
     pub fn stop(mut self) -> Result<()> {
         for (name, process) in [("the server", &mut self.server), ("the service", &mut self.service)] {
-            ensure!(process.0.try_wait()?.is_none(), "{name} of Restate ended while it was measured");
+            ensure!(process.runs()?, "{name} of Restate ended while it was measured");
         }
         Ok(())
     }
@@ -102,7 +91,7 @@ impl Shop for Restate {
     }
 
     fn cpu_micros(&self) -> Result<u64> {
-        Ok(process::cpu_micros(self.server.0.id())? + process::cpu_micros(self.service.0.id())?)
+        Ok(process::cpu_micros(self.server.id())? + process::cpu_micros(self.service.id())?)
     }
 
     /// The answer comes when the saga has ended: nobody has to look.
@@ -141,10 +130,9 @@ async fn post(address: SocketAddr, path: &str, body: &str) -> Result<()> {
     Ok(())
 }
 
-fn spawn(command: &mut Command, log: &Path) -> Result<Process> {
+fn spawn(command: &mut Command, log: &Path) -> Result<Running> {
     let file = std::fs::File::create(log)?;
-    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
-    Ok(Process(command.spawn().with_context(|| format!("starting {command:?}"))?))
+    Running::spawn(command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file))
 }
 
 fn folder() -> PathBuf {
