@@ -33,6 +33,18 @@ pub enum State {
     Waiting,
 }
 
+/// What an event holds of what is limited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Holds {
+    /// Nothing: it was not handed out, or it waits.
+    #[default]
+    Nothing,
+    /// A permit of the component's concurrency, until it is answered, or its failure is noted.
+    Permit,
+    /// A place among those whose settlement is under way.
+    Settling,
+}
+
 /// One event that is held.
 #[derive(Debug)]
 pub struct Entry {
@@ -40,8 +52,8 @@ pub struct Entry {
     pub message: Message,
     /// How it stands.
     pub state: State,
-    /// Whether it holds a permit of the component's concurrency.
-    pub permit: bool,
+    /// What it holds of what is limited.
+    pub holds: Holds,
     lane: u32,
     next: Option<Slot>,
 }
@@ -83,7 +95,7 @@ impl Lanes {
     pub fn push(&mut self, message: Message, key: Option<&str>) -> (Slot, bool) {
         let lane = self.lane_of(message.replay > 0, key);
         self.bytes += message.event.body.len();
-        let slot = self.store(Entry { message, state: State::Behind, permit: false, lane, next: None });
+        let slot = self.store(Entry { message, state: State::Behind, holds: Holds::Nothing, lane, next: None });
         let Some(lane) = self.lanes.get_mut(lane as usize) else { return (slot, true) };
         let before = lane.last.replace(slot);
         if before.is_none() {

@@ -2,7 +2,7 @@
 
 use super::Policy;
 use super::judge::{self, Judgement};
-use super::lanes::{Lanes, Slot, State};
+use super::lanes::{Holds, Lanes, Slot, State};
 use super::outage::Outage;
 use super::room::{self, Held};
 use crate::bus::{Message, Settlement};
@@ -11,6 +11,10 @@ use crate::dispatch::Verdict;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
+
+/// Settlements under way at once, for each event that may be handled at once: where the bus is far, handlers work while it
+/// answers. Bounded, since what the process dies with is handled again.
+const SETTLING: usize = 4;
 
 /// What the machine asks its driver to do.
 #[derive(Debug)]
@@ -81,6 +85,7 @@ pub struct Machine {
     waiting: BinaryHeap<Reverse<(Millis, Slot)>>,
     outputs: VecDeque<Output>,
     permits: usize,
+    settling: usize,
     freed: usize,
     solo: Solo,
     outage: Option<Outage>,
@@ -102,6 +107,7 @@ impl Machine {
             waiting: BinaryHeap::new(),
             outputs: VecDeque::new(),
             permits: 0,
+            settling: 0,
             freed: 0,
             solo: Solo::None,
             outage: None,
@@ -146,14 +152,14 @@ impl Machine {
     pub fn wants_permit(&self, now: Millis) -> bool {
         let open = !self.paused && self.outage.is_none_or(|outage| outage.may_probe(now));
         open && match self.solo {
-            Solo::None => !self.ready.is_empty(),
-            Solo::Granted => self.permits == 0,
+            Solo::None => !self.ready.is_empty() && self.settling < self.policy.concurrency.saturating_mul(SETTLING),
+            Solo::Granted => self.in_flight() == 0,
             Solo::Running(_) => false,
         }
     }
 
-    /// The next event to hand out. Takes one permit, which [`Machine::take_freed`] gives back once the event is settled or
-    /// waits.
+    /// The next event to hand out. Takes one permit, which [`Machine::take_freed`] gives back once the event is answered,
+    /// or waits.
     pub fn hand_out(&mut self, now: Millis) -> Option<HandOut<'_>> {
         if !self.wants_permit(now) {
             return None;
@@ -172,7 +178,7 @@ impl Machine {
         }
         let entry = self.lanes.get_mut(slot)?;
         entry.state = State::InFlight { probe: self.outage.is_some() };
-        entry.permit = true;
+        entry.holds = Holds::Permit;
         let message = &self.lanes.get(slot)?.message;
         Some(HandOut { slot, message, key: self.lanes.key(slot), attempt: judge::attempt(message) })
     }
@@ -208,7 +214,10 @@ impl Machine {
             self.outputs.push_back(Output::OutageEnded { lasted });
         }
         match judgement {
-            Judgement::Settle(settlement) => self.outputs.push_back(Output::Settle { slot, settlement }),
+            Judgement::Settle(settlement) => {
+                self.settles(slot);
+                self.outputs.push_back(Output::Settle { slot, settlement });
+            }
             Judgement::Again { wait, reason } => self.note(slot, (now.after(wait), true), reason),
             Judgement::Outage { reason } => self.away(slot, probe, reason, now),
         }
@@ -290,6 +299,12 @@ impl Machine {
     /// Events that are handed out, or answered and not yet settled or noted.
     #[must_use]
     pub fn in_flight(&self) -> usize {
+        self.permits + self.settling
+    }
+
+    /// Permits it holds.
+    #[must_use]
+    pub fn permits(&self) -> usize {
         self.permits
     }
 
@@ -359,13 +374,27 @@ impl Machine {
         self.note(slot, (now, false), reason);
     }
 
-    /// Gives back what the event held while it was handed out.
-    fn free(&mut self, slot: Slot) {
+    /// The handler is done: another may work while the bus takes this one's outcome.
+    fn settles(&mut self, slot: Slot) {
         if let Some(entry) = self.lanes.get_mut(slot)
-            && std::mem::take(&mut entry.permit)
+            && entry.holds == Holds::Permit
         {
+            entry.holds = Holds::Settling;
             self.permits -= 1;
             self.freed += 1;
+            self.settling += 1;
+        }
+    }
+
+    /// Gives back what the event held while it was handed out.
+    fn free(&mut self, slot: Slot) {
+        match self.lanes.get_mut(slot).map(|entry| std::mem::take(&mut entry.holds)) {
+            Some(Holds::Permit) => {
+                self.permits -= 1;
+                self.freed += 1;
+            }
+            Some(Holds::Settling) => self.settling -= 1,
+            Some(Holds::Nothing) | None => {}
         }
         if self.solo == Solo::Running(slot) {
             self.solo = Solo::None;

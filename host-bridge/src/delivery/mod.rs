@@ -23,7 +23,8 @@ pub use machine::{HandOut, Machine, Output};
 /// What a machine goes by.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// Events of the component handled at once, over all its sources; the driver deals the permits. At least 1.
+    /// Events of the component handled at once, over all its sources; the driver deals the permits. An event that is
+    /// answered and being settled counts no more, up to four for each that may be handled. At least 1.
     pub concurrency: usize,
     /// Failures of the handler, or hand-outs without an answer, until the event is dead. At least 1.
     pub max_attempts: u32,

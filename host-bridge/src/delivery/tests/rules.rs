@@ -50,6 +50,28 @@ fn no_more_run_at_once_than_there_are_permits() {
 }
 
 #[test]
+fn a_handler_works_on_while_the_bus_takes_what_was_answered() {
+    let mut world = World::new(policy());
+    let concurrency = policy().concurrency;
+    let events = concurrency * 6;
+    for sequence in 1..=events as u64 {
+        world.machine.arrived(message(sequence), None, world.now);
+    }
+    let mut answered = Vec::new();
+    while world.machine.wants_permit(world.now) {
+        let slot = world.machine.hand_out(world.now).expect("wanted a permit").slot;
+        assert_eq!(world.machine.permits(), 1);
+        world.machine.verdict(slot, done(), world.now);
+        assert_eq!((world.machine.permits(), world.machine.take_freed()), (0, 1));
+        answered.push(slot);
+    }
+    assert_eq!((answered.len(), world.machine.in_flight()), (concurrency * 4, concurrency * 4));
+    world.machine.settled(answered[0], world.now);
+    assert!(world.machine.wants_permit(world.now), "a place among the settlements is free");
+    assert_eq!(world.machine.take_freed(), 0, "it gave its permit back before");
+}
+
+#[test]
 fn a_waiting_retry_holds_its_key_alone() {
     world()
         .arrive(&[(1, "a"), (2, "a"), (3, "b")])

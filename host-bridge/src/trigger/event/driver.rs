@@ -119,7 +119,7 @@ impl Driver {
             self.release().await
         };
         // The component's other consumers go on: what this one took of the concurrency is theirs again.
-        let held = self.machine.in_flight() + self.machine.take_freed() + std::mem::take(&mut self.spare_permits);
+        let held = self.machine.permits() + self.machine.take_freed() + std::mem::take(&mut self.spare_permits);
         self.budget.give_back(held);
         if stopped {
             return Ended::Stopped;
@@ -229,7 +229,7 @@ impl Driver {
             self.spare_permits -= 1;
             return true;
         }
-        if self.budget.take(self.machine.in_flight()) {
+        if self.budget.take(self.machine.permits()) {
             return true;
         }
         self.permit = Some(self.budget.line_up());
