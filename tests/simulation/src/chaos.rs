@@ -1,19 +1,38 @@
 //! What goes wrong beside the awaits: the clock jumps, bus and store are away, processes are stopped, old events come
-//! again, inboxes are empty.
+//! again, components are ill, events come that nobody can read, inboxes are empty.
 
+use crate::ailments::Ailment;
 use crate::plan::Rates;
 use crate::process::End;
 use crate::world::{STORE, World};
+use a4co_host::bus::EventBus as _;
 use a4co_host::bus::simulated::Faults;
-use kit::json::{self, Value};
+use a4co_host::event::Event;
+use kit::json::{self, Value, json};
 use std::sync::Arc;
 
 /// Milliseconds of an hour: the furthest that the clock jumps.
 const HOUR: i64 = 3_600_000;
 
+/// Commands, each of which one component handles, by its aggregate.
+const COMMANDS: [&str; 9] = [
+    "inventory.adjust",
+    "inventory.stock.check",
+    "inventory.stock.release",
+    "inventory.stock.sell",
+    "order.cancel",
+    "order.confirm",
+    "order.deliver",
+    "payment.process",
+    "payment.refund",
+];
+
 /// Makes trouble, as the rates say, until it is dropped.
 pub async fn reign(world: Arc<World>) {
     let rates = world.plan.rates;
+    if rates.ailments && world.roll(|dice| dice.chance(1, 2)) {
+        fall_ill(&world);
+    }
     loop {
         let (pause, what) = world.roll(|dice| (dice.millis(100, world.plan.pause.max(1_000) * 2), dice.between(0, 9)));
         tokio::time::sleep(pause).await;
@@ -22,6 +41,8 @@ pub async fn reign(world: Arc<World>) {
             1 if rates.outages => outage(&world, rates).await,
             2 if rates.crash > 0 => stop(&world),
             3..=5 if rates.late_copies => copy(&world),
+            6 | 7 if rates.ailments => fall_ill(&world),
+            8 if rates.garbled => garble(&world).await,
             _ => {}
         }
     }
@@ -72,6 +93,37 @@ fn copy(world: &World) {
         world.bus.copy(&event);
         world.wrote();
     }
+}
+
+/// A component is ill from now on; whichever was is well again.
+fn fall_ill(world: &World) {
+    let ailment = Ailment::new(world);
+    world.note(&"chaos", &ailment);
+    *world.ailment.lock() = Some(ailment);
+}
+
+/// Somebody publishes a command whose payload is none, under an id of its own.
+async fn garble(world: &World) {
+    let chosen = {
+        let model = world.model.lock();
+        let readable = |event: &&Arc<Event>| COMMANDS.contains(&event.subject.as_str());
+        let commands: Vec<_> = model.events().iter().filter(readable).collect();
+        if commands.is_empty() { None } else { Some(Arc::clone(world.roll(|dice| *dice.pick(&commands)))) }
+    };
+    let Some(event) = chosen else { return };
+    let id = format!("garbled-{}", world.new_id());
+    let mut wire: Value = json::from_slice(&event.body).unwrap_or_default();
+    wire["eventId"] = json!(id);
+    wire["metadata"]["causationId"] = json!(id);
+    wire["eventData"] = json!({ "says": "nothing that anybody could read" });
+    world.note(&"chaos", &format_args!("somebody publishes a {} that nobody can read ({id})", event.subject));
+    world.model.lock().garbled(id);
+    let event = Event::new(event.subject.clone(), wire.to_string().into(), event.headers.clone());
+    // Where the bus refuses it, it was not published.
+    if world.bus.publish(Arc::new(event)).await.is_ok() {
+        world.count("payload that nobody can read");
+    }
+    world.wrote();
 }
 
 /// After an acknowledgement the inbox is not needed, unless another delivery of the aggregate is unsettled: maybe it
