@@ -141,13 +141,23 @@ pub fn may_empty_inbox(world: &World, component: &str, key: &str) {
     }
 }
 
+/// Whether an inbox has an outcome that has to be kept for good and is not: no later event may make it forget that.
+fn owes(world: &World, key: &str, inbox: &Value) -> bool {
+    let (component, id) = (key.split('/').next().unwrap_or_default(), key.rsplit('/').next().unwrap_or_default());
+    let not_kept = |entry: &Value| {
+        let event = entry["event"].as_str().unwrap_or_default();
+        entry["keep"] == true && world.keys.peek(STORE, &format!("{component}/outcome/{id}/{event}")).is_none()
+    };
+    inbox["delivered"].as_object().into_iter().flatten().any(|(_, entry)| not_kept(entry))
+}
+
 fn empty(world: &World, key: &str) {
     let Some(bytes) = world.keys.peek(STORE, key) else { return };
     let Ok(Value::Object(mut value)) = json::from_slice(&bytes) else { return };
     let local =
         value.get("inbox").is_some_and(|inbox| inbox["local"].as_array().is_some_and(|local| !local.is_empty()));
     // What HTTP applied has not been delivered, let alone acknowledged.
-    if local || value.remove("inbox").is_none() {
+    if local || owes(world, key, &value["inbox"]) || value.remove("inbox").is_none() {
         return;
     }
     let emptied = Value::Object(value).to_string();
