@@ -73,3 +73,8 @@ fn a_suspension_ends_on_its_date_and_a_stale_end_does_nothing() {
     let system = ArtisanStatusChangeRequested { changed_by: SYSTEM.to_owned(), ..become_status(ArtisanStatus::Banned) };
     lifted.when(Event::ArtisanStatusChange(system)).is_refused("stale-reactivation");
 }
+
+#[test]
+fn an_id_is_registered_once() {
+    scenario().when(Event::ArtisanRegistered(profile(37.8, -3.8))).is_refused("artisan-exists").keeps_the_state();
+}
