@@ -157,7 +157,8 @@ fn empty(world: &World, key: &str) {
     let local =
         value.get("inbox").is_some_and(|inbox| inbox["local"].as_array().is_some_and(|local| !local.is_empty()));
     // What HTTP applied has not been delivered, let alone acknowledged.
-    if local || owes(world, key, &value["inbox"]) || value.remove("inbox").is_none() {
+    let owed = value.get("inbox").is_some_and(|inbox| owes(world, key, inbox));
+    if local || owed || value.remove("inbox").is_none() {
         return;
     }
     let emptied = Value::Object(value).to_string();
