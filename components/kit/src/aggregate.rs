@@ -10,6 +10,7 @@ use serde_json::Value;
 mod change;
 mod execute;
 mod forward;
+mod kept;
 
 pub use change::{Change, Decision, Effect};
 pub use execute::{LocalAnswer, apply_locally, execute};
@@ -197,12 +198,15 @@ pub async fn commit<S: State, P: Ports>(
     for forward in &change.forwards {
         write_forward(ports, forward).await.map_err(retry)?;
     }
+    if arrival == Arrival::Delivered {
+        kept::keep_forgotten(ports, &loaded.stored.inbox, input).await?;
+    }
     let version = loaded.stored.version + 1;
-    let outcome = change.outcome(input, version);
+    let (outcome, keep) = (change.outcome(input, version), change.keep);
     let mut stored = Stored { format: S::FORMAT, version, state: change.state, inbox: loaded.stored.inbox };
     let noted = match arrival {
-        Arrival::Delivered => stored.inbox.delivered(input.origin(), &outcome),
-        Arrival::Local => stored.inbox.applied_locally(input.origin(), &outcome),
+        Arrival::Delivered => stored.inbox.delivered(input.origin(), &outcome, keep),
+        Arrival::Local => stored.inbox.applied_locally(input.origin(), &outcome, keep),
         Arrival::Intent => Ok(()),
     };
     let bytes = noted.and_then(|()| serde_json::to_vec(&stored)).map_err(|error| Failure::Reject(error.to_string()))?;

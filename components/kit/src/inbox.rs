@@ -7,6 +7,7 @@ use crate::events::Output;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use std::ops::Not;
 
 /// Most events applied by HTTP and not delivered yet that an aggregate holds; past it HTTP answers 202.
 pub const MAX_LOCAL: usize = 16;
@@ -93,6 +94,9 @@ struct Delivered {
     sequence: u64,
     event: String,
     outcome: Written,
+    /// It has to be kept for good, and maybe is not yet.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    keep: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -101,6 +105,9 @@ struct Local {
     sequence: u64,
     event: String,
     outcome: Written,
+    /// As of one that was delivered.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    keep: bool,
 }
 
 /// See the module.
@@ -124,11 +131,16 @@ pub enum Known {
 }
 
 impl Inbox {
-    /// Looks an event up.
+    /// Looks an event up. One whose outcome has to be kept is known by its id, whatever source it comes from: a replayed
+    /// dead letter may be the first to come after the swap.
     #[must_use]
     pub fn lookup(&self, origin: Origin<'_>) -> Known {
-        if let Some(local) = self.local.iter().find(|l| l.event == origin.event_id && l.source == origin.source) {
+        let its = |local: &&Local| local.event == origin.event_id && (local.keep || local.source == origin.source);
+        if let Some(local) = self.local.iter().find(its) {
             return local.outcome.known();
+        }
+        if let Some(kept) = self.delivered.values().find(|last| last.keep && last.event == origin.event_id) {
+            return kept.outcome.known();
         }
         match self.delivered.get(origin.source) {
             Some(last) if last.event == origin.event_id && last.sequence >= origin.sequence => last.outcome.known(),
@@ -149,30 +161,49 @@ impl Inbox {
         self.local.len() * 2 >= MAX_LOCAL
     }
 
-    /// Notes the outcome of a delivered event. What was applied locally up to there is settled.
+    /// What noting a delivery makes the inbox forget though it has to be kept for good: ids of events, and the JSON of
+    /// their outcomes. Who handled one may have died before keeping it, and its delivery may be a dead letter.
+    pub fn forgets<'a>(&'a self, origin: Origin<'a>) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let last = self.delivered.get(origin.source).map(|last| (last.keep, &last.event, &last.outcome));
+        let gone = self.local.iter().filter(move |local| local.is_settled_by(origin));
+        let all = last.into_iter().chain(gone.map(|local| (local.keep, &local.event, &local.outcome)));
+        let others = all.filter(move |(keep, event, _)| *keep && *event != origin.event_id);
+        others.map(|(_, event, outcome)| (event.as_str(), outcome.0.get()))
+    }
+
+    /// Notes the outcome of a delivered event; `keep` where it has to be kept for good. What was applied locally up to
+    /// there is settled.
     ///
     /// # Errors
     /// Where a number of the outcome is not finite.
-    pub fn delivered(&mut self, origin: Origin<'_>, outcome: &Outcome) -> serde_json::Result<()> {
+    pub fn delivered(&mut self, origin: Origin<'_>, outcome: &Outcome, keep: bool) -> serde_json::Result<()> {
         let outcome = Written(serde_json::value::to_raw_value(outcome)?);
-        self.local.retain(|local| local.source != origin.source || local.sequence > origin.sequence);
-        let entry = Delivered { sequence: origin.sequence, event: origin.event_id.to_owned(), outcome };
+        self.local.retain(|local| !local.is_settled_by(origin));
+        let entry = Delivered { sequence: origin.sequence, event: origin.event_id.to_owned(), outcome, keep };
         self.delivered.insert(origin.source.to_owned(), entry);
         Ok(())
     }
 
-    /// Notes the outcome of an event that HTTP applied before its delivery.
+    /// Notes the outcome of an event that HTTP applied before its delivery; `keep` where it has to be kept for good.
     ///
     /// # Errors
     /// Where a number of the outcome is not finite.
-    pub fn applied_locally(&mut self, origin: Origin<'_>, outcome: &Outcome) -> serde_json::Result<()> {
+    pub fn applied_locally(&mut self, origin: Origin<'_>, outcome: &Outcome, keep: bool) -> serde_json::Result<()> {
         let outcome = Written(serde_json::value::to_raw_value(outcome)?);
         self.local.push(Local {
             source: origin.source.to_owned(),
             sequence: origin.sequence,
             event: origin.event_id.to_owned(),
             outcome,
+            keep,
         });
         Ok(())
+    }
+}
+
+impl Local {
+    /// Whether a delivery says that this one's is settled: it is of the same source, and not earlier.
+    fn is_settled_by(&self, origin: Origin<'_>) -> bool {
+        self.source == origin.source && self.sequence <= origin.sequence
     }
 }

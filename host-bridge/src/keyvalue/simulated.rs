@@ -1,7 +1,7 @@
 //! A key-value store in memory for tests: deterministic by its seed, with unknown outcomes, refusals and crashes.
 
 use super::{Entry, KeyPage, KeyValue, KeyValueError, MAX_KEY_BYTES, MAX_VALUE_BYTES, Swap};
-use crate::bus::simulated::{Chance, Faults};
+use crate::bus::simulated::{Chance, Faults, Injected};
 use crate::durability::Watermark;
 use bytes::Bytes;
 use futures::FutureExt;
@@ -39,6 +39,12 @@ impl SimulatedKeyValue {
     /// From now on these faults.
     pub fn set_faults(&self, faults: Faults) {
         self.0.lock().chance.set(faults);
+    }
+
+    /// How often what went wrong so far.
+    #[must_use]
+    pub fn injected(&self) -> Injected {
+        self.0.lock().chance.injected()
     }
 
     /// Everything so far is on disk.

@@ -95,6 +95,9 @@ fn check_pattern(pattern: &str) -> Result<(), (&'static str, &'static str)> {
     let Some(path) = pattern.strip_prefix('/') else {
         return Err(("it does not begin with `/`", "write \"/path\""));
     };
+    if pattern.contains("//") {
+        return Err(("it has an empty segment", "write one `/` between two segments"));
+    }
     let mut segments = path.split('/').peekable();
     while let Some(segment) = segments.next() {
         if segment == "..." && segments.peek().is_some() {
@@ -113,8 +116,9 @@ fn check_pattern(pattern: &str) -> Result<(), (&'static str, &'static str)> {
     Ok(())
 }
 
-/// The pattern without the names of its segments: two of one shape take the same requests.
+/// The pattern without the names of its segments and a last slash: two of one shape take the same requests.
 fn shape(pattern: &str) -> String {
+    let pattern = pattern.strip_suffix('/').unwrap_or(pattern);
     let segments: Vec<&str> = pattern.split('/').map(|s| if s.starts_with(':') { ":" } else { s }).collect();
     segments.join("/")
 }

@@ -355,7 +355,16 @@ fn faults_of_the_application_are_placed_and_explained() {
         ),
         (routed("\"x\""), "10:9: trigger.http[0].route", "does not begin with `/`", "/path"),
         (routed("\"/.../x\""), "10:9: trigger.http[0].route", "not at its end", "last"),
+        (routed("\"/.../\""), "10:9: trigger.http[0].route", "not at its end", "last"),
         (routed("\"/a/:\""), "10:9: trigger.http[0].route", "no name", ":id"),
+        (routed("\"/a//b\""), "10:9: trigger.http[0].route", "empty segment", "one `/`"),
+        (routed("\"//\""), "10:9: trigger.http[0].route", "empty segment", "one `/`"),
+        (
+            routed(&format!("\"/a\"\n{route}\"/a/\"")),
+            "13:9: trigger.http[1].route",
+            "taken already, by component `a`",
+            "one component",
+        ),
         (
             routed("{ privat = true, private = true }"),
             "10:11: trigger.http[0].route.privat",

@@ -16,22 +16,22 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub async fn call(ports: &SimulatedPorts, request: Request) -> Result<Response, CallError> {
     let timeout = request.timeout.map_or(TIMEOUT, Duration::from_millis);
     ports.world.step(&ports.process).await;
-    if lost(ports) {
+    if lost(ports, "call lost") {
         return Err(CallError::Unavailable("nobody answers".to_owned()));
     }
     let answered = tokio::time::timeout(timeout, answer(ports, request)).await;
     ports.world.step(&ports.process).await;
     match answered {
         Err(_) => Err(CallError::Timeout),
-        Ok(_) if lost(ports) => Err(CallError::Timeout),
+        Ok(_) if lost(ports, "answer lost") => Err(CallError::Timeout),
         Ok(answer) => answer,
     }
 }
 
-fn lost(ports: &SimulatedPorts) -> bool {
+fn lost(ports: &SimulatedPorts, what: &'static str) -> bool {
     let lost = ports.world.roll(|dice| dice.chance(ports.world.rates().calls, 1_000));
     if lost {
-        ports.world.count("call lost");
+        ports.world.count(what);
     }
     lost
 }

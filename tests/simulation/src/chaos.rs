@@ -1,19 +1,38 @@
 //! What goes wrong beside the awaits: the clock jumps, bus and store are away, processes are stopped, old events come
-//! again, inboxes are empty.
+//! again, components are ill, events come that nobody can read, inboxes are empty.
 
+use crate::ailments::Ailment;
 use crate::plan::Rates;
 use crate::process::End;
 use crate::world::{STORE, World};
+use a4co_host::bus::EventBus as _;
 use a4co_host::bus::simulated::Faults;
-use kit::json::{self, Value};
+use a4co_host::event::Event;
+use kit::json::{self, Value, json};
 use std::sync::Arc;
 
 /// Milliseconds of an hour: the furthest that the clock jumps.
 const HOUR: i64 = 3_600_000;
 
+/// Commands, each of which one component handles, by its aggregate.
+const COMMANDS: [&str; 9] = [
+    "inventory.adjust",
+    "inventory.stock.check",
+    "inventory.stock.release",
+    "inventory.stock.sell",
+    "order.cancel",
+    "order.confirm",
+    "order.deliver",
+    "payment.process",
+    "payment.refund",
+];
+
 /// Makes trouble, as the rates say, until it is dropped.
 pub async fn reign(world: Arc<World>) {
     let rates = world.plan.rates;
+    if rates.ailments && world.roll(|dice| dice.chance(1, 2)) {
+        fall_ill(&world);
+    }
     loop {
         let (pause, what) = world.roll(|dice| (dice.millis(100, world.plan.pause.max(1_000) * 2), dice.between(0, 9)));
         tokio::time::sleep(pause).await;
@@ -22,6 +41,8 @@ pub async fn reign(world: Arc<World>) {
             1 if rates.outages => outage(&world, rates).await,
             2 if rates.crash > 0 => stop(&world),
             3..=5 if rates.late_copies => copy(&world),
+            6 | 7 if rates.ailments => fall_ill(&world),
+            8 if rates.garbled => garble(&world).await,
             _ => {}
         }
     }
@@ -74,6 +95,37 @@ fn copy(world: &World) {
     }
 }
 
+/// A component is ill from now on; whichever was is well again.
+fn fall_ill(world: &World) {
+    let ailment = Ailment::new(world);
+    world.note(&"chaos", &ailment);
+    *world.ailment.lock() = Some(ailment);
+}
+
+/// Somebody publishes a command whose payload is none, under an id of its own.
+async fn garble(world: &World) {
+    let chosen = {
+        let model = world.model.lock();
+        let readable = |event: &&Arc<Event>| COMMANDS.contains(&event.subject.as_str());
+        let commands: Vec<_> = model.events().iter().filter(readable).collect();
+        if commands.is_empty() { None } else { Some(Arc::clone(world.roll(|dice| *dice.pick(&commands)))) }
+    };
+    let Some(event) = chosen else { return };
+    let id = format!("garbled-{}", world.new_id());
+    let mut wire: Value = json::from_slice(&event.body).unwrap_or_default();
+    wire["eventId"] = json!(id);
+    wire["metadata"]["causationId"] = json!(id);
+    wire["eventData"] = json!({ "says": "nothing that anybody could read" });
+    world.note(&"chaos", &format_args!("somebody publishes a {} that nobody can read ({id})", event.subject));
+    world.model.lock().garbled(id);
+    let event = Event::new(event.subject.clone(), wire.to_string().into(), event.headers.clone());
+    // Where the bus refuses it, it was not published.
+    if world.bus.publish(Arc::new(event)).await.is_ok() {
+        world.count("payload that nobody can read");
+    }
+    world.wrote();
+}
+
 /// After an acknowledgement the inbox is not needed, unless another delivery of the aggregate is unsettled: maybe it
 /// is lost.
 pub fn may_empty_inbox(world: &World, component: &str, key: &str) {
@@ -89,13 +141,24 @@ pub fn may_empty_inbox(world: &World, component: &str, key: &str) {
     }
 }
 
+/// Whether an inbox has an outcome that has to be kept for good and is not: no later event may make it forget that.
+fn owes(world: &World, key: &str, inbox: &Value) -> bool {
+    let (component, id) = (key.split('/').next().unwrap_or_default(), key.rsplit('/').next().unwrap_or_default());
+    let not_kept = |entry: &Value| {
+        let event = entry["event"].as_str().unwrap_or_default();
+        entry["keep"] == true && world.keys.peek(STORE, &format!("{component}/outcome/{id}/{event}")).is_none()
+    };
+    inbox["delivered"].as_object().into_iter().flatten().any(|(_, entry)| not_kept(entry))
+}
+
 fn empty(world: &World, key: &str) {
     let Some(bytes) = world.keys.peek(STORE, key) else { return };
     let Ok(Value::Object(mut value)) = json::from_slice(&bytes) else { return };
     let local =
         value.get("inbox").is_some_and(|inbox| inbox["local"].as_array().is_some_and(|local| !local.is_empty()));
     // What HTTP applied has not been delivered, let alone acknowledged.
-    if local || value.remove("inbox").is_none() {
+    let owed = value.get("inbox").is_some_and(|inbox| owes(world, key, inbox));
+    if local || owed || value.remove("inbox").is_none() {
         return;
     }
     let emptied = Value::Object(value).to_string();

@@ -1,5 +1,6 @@
 //! Events through the native components: what the host's own trigger drives here in the place of Wasm.
 
+use crate::ailments::Symptom;
 use crate::emission::Author;
 use crate::mutation::{self, Mutation};
 use crate::ports::SimulatedPorts;
@@ -45,7 +46,7 @@ impl Dispatch for NativeDispatch {
         }
         async move {
             note_hand_out(&ports, &delivery);
-            let verdict = handle(&ports, &delivery).await;
+            let verdict = in_its_health(&ports, &delivery).await;
             mutation::verdict(&ports.world, &delivery, verdict)
         }
         .boxed()
@@ -64,6 +65,18 @@ async fn let_out(ports: &SimulatedPorts, delivery: &Delivery) {
             }
         }
     }
+}
+
+/// Handles, as well as the component's health allows.
+async fn in_its_health(ports: &SimulatedPorts, delivery: &Delivery) -> Verdict {
+    let ailment = ports.world.ailment.lock().as_mut().and_then(|ailment| ailment.met(ports.component, &delivery.key));
+    let Some(symptom) = ailment else { return handle(ports, delivery).await };
+    ports.world.count(symptom.name());
+    if symptom == Symptom::TrapsAfterwards {
+        // What it answers is not heard.
+        let _answer = handle(ports, delivery).await;
+    }
+    symptom.verdict()
 }
 
 fn note_hand_out(ports: &SimulatedPorts, delivery: &Delivery) {

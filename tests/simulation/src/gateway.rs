@@ -55,9 +55,14 @@ impl Gateway {
             let mut way = || if dice.chance(1, 20) { dice.millis(500, 6_000) } else { dice.millis(0, 20) };
             (way(), way())
         });
+        let sender = Arc::new(());
+        let waits = Arc::downgrade(&sender);
         // A task of its own: what is on the way arrives.
         let serving = tokio::spawn(async move {
             tokio::time::sleep(there).await;
+            if waits.strong_count() == 0 {
+                world.count("request that outlived its sender");
+            }
             let silent = Silent(Mutex::new(false));
             let response = gateway_sandbox::serve(&*gateway.0, &silent, &request).await;
             gateway.show(&world, &request, &response);
@@ -65,7 +70,9 @@ impl Gateway {
             tokio::time::sleep(if silent { SILENCE } else { back }).await;
             response
         });
-        serving.await.unwrap_or_else(|_| Problem::internal("the gateway broke").into())
+        let response = serving.await.unwrap_or_else(|_| Problem::internal("the gateway broke").into());
+        drop(sender);
+        response
     }
 
     /// The model sees what changed.

@@ -9,9 +9,11 @@
 //! One seed is one run: run it again and the same happens, line by line.
 
 mod actors;
+mod ailments;
 mod bus;
 mod calls;
 mod chaos;
+mod counts;
 mod dice;
 mod dispatch;
 mod emission;

@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Parser;
 use simulation::{MUTATIONS, Mutation, Report, application, run};
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,7 @@ struct Sum {
     steps: u64,
     orders: usize,
     simulated: Duration,
+    faults: BTreeMap<&'static str, u64>,
 }
 
 fn main() -> Result<()> {
@@ -66,6 +68,9 @@ fn main() -> Result<()> {
             writeln!(out, "{}", sum.line(began.elapsed()))?;
         }
     }
+    for (fault, times) in &sum.faults {
+        writeln!(out, "{times:>12} × {fault}")?;
+    }
     writeln!(out, "{}", sum.line(began.elapsed()))?;
     Ok(())
 }
@@ -76,10 +81,13 @@ impl Sum {
         self.steps += report.steps;
         self.orders += report.rests.values().sum::<usize>();
         self.simulated += report.simulated;
+        for (fault, times) in &report.faults {
+            *self.faults.entry(*fault).or_default() += times;
+        }
     }
 
     fn line(&self, took: Duration) -> String {
-        let Self { seeds, steps, orders, simulated } = self;
+        let Self { seeds, steps, orders, simulated, .. } = self;
         let hours = simulated.as_secs() / 3_600;
         let rate = *seeds as f64 / took.as_secs_f64();
         format!(

@@ -6,9 +6,13 @@
 
 use crate::world::World;
 use a4co_host::dispatch::{Delivery, Effect, Verdict};
+use a4co_host::event::Event;
 use bytes::Bytes;
 use kit::http::Request;
 use kit::json::{self, Value, json};
+
+/// The product that is never released: the second where there are several.
+const NEVER_RELEASED: &str = "product-2";
 
 /// A defect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +57,7 @@ pub enum Mutation {
     NoVoid,
     /// A confirmation does not look whether the order is cancelled.
     ConfirmCancelled,
-    /// One product is never released.
+    /// One product is never released, however often it is due.
     NoRelease,
 }
 
@@ -132,7 +136,7 @@ pub fn swapped(world: &World, key: &str, (was, is): (Option<Bytes>, Bytes)) -> O
         }),
         Mutation::NoTombstone if key.starts_with("inventory/stock/") => edit(Some(is), |value| {
             if let Some(orders) = value.pointer_mut("/state/orders").and_then(Value::as_object_mut) {
-                orders.retain(|_, claim| claim["quantity"] != 0);
+                orders.retain(|_, claim| claim["status"] != "released" || claim["quantity"] != 0);
             }
         }),
         Mutation::RestoreOldStock if key.starts_with("inventory/stock/") => edit(Some(is), |value| {
@@ -184,18 +188,23 @@ pub fn verdict(world: &World, delivery: &Delivery, verdict: Verdict) -> Verdict 
             Verdict::Done(effects)
         }
         (Mutation::NoRelease, Verdict::Done(mut effects)) => {
-            let release = |effect: &Effect| matches!(effect, Effect::Publish(event) if event.subject.as_str() == "inventory.stock.release");
-            if let Some(second) = effects.iter().enumerate().filter(|(_, effect)| release(effect)).nth(1) {
-                effects.remove(second.0);
-            }
+            effects.retain(|effect| !matches!(effect, Effect::Publish(event) if releases(event, NEVER_RELEASED)));
             Verdict::Done(effects)
         }
         (_, verdict) => verdict,
     }
 }
 
+/// Whether it is a timer of the saga's deadlines, whose names are `step/generation`.
 fn is_deadline(timer: &str) -> bool {
-    matches!(timer, "stock-check" | "payment-processing" | "order-confirmation" | "compensation" | "whole")
+    let step = timer.split('/').next().unwrap_or_default();
+    matches!(step, "stock-check" | "payment-processing" | "order-confirmation" | "compensation" | "whole")
+}
+
+/// Whether an event is the command that releases a product.
+fn releases(event: &Event, product: &str) -> bool {
+    event.subject.as_str() == "inventory.stock.release"
+        && event.envelope().is_ok_and(|envelope| envelope.aggregate_id == product)
 }
 
 /// What the gateway gets of a call.

@@ -54,6 +54,10 @@ pub struct Rates {
     pub outages: bool,
     /// Whether old events come again, long after.
     pub late_copies: bool,
+    /// Whether components are ill for a while now and then.
+    pub ailments: bool,
+    /// Whether events come that nobody can read.
+    pub garbled: bool,
 }
 
 impl Plan {
@@ -101,6 +105,8 @@ impl Rates {
             jumps: some(&[1]) > 0,
             outages: some(&[1]) > 0,
             late_copies: some(&[1]) > 0,
+            ailments: some(&[1]) > 0,
+            garbled: some(&[1]) > 0,
         }
     }
 

@@ -20,6 +20,8 @@ use tokio::task::JoinSet;
 const LOOK: Duration = Duration::from_secs(15);
 /// How long that may take: a clock set back by hours makes deadlines late by hours.
 const REST: Duration = Duration::from_secs(8 * 3_600);
+/// How late an operator comes who clears the dead letters away, in milliseconds.
+const LATE: u64 = 10 * 60_000;
 /// Lines of the trace that a failure prints.
 const PRINTED: usize = 120;
 /// Between two looks whether something is wrong already.
@@ -146,11 +148,14 @@ async fn safety(world: &Arc<World>) {
 async fn liveness(world: &Arc<World>) {
     world.note(&"run", &"nothing goes wrong any more");
     world.set_rates(world.plan.rates.calm());
+    *world.ailment.lock() = None;
     // An acknowledgement that was forgotten is found out at the next start.
     for process in world.fleet.lock().iter().flatten() {
         process.finish(End::Stopped);
     }
-    let deadline = world.wall.elapsed() + REST;
+    // Deadlines may run out before anybody cares for what died.
+    let begun = world.wall.elapsed();
+    let (deadline, comes) = (begun + REST, begun + world.roll(|dice| dice.millis(0, LATE)));
     let mut left = String::new();
     for round in 1_000_u64.. {
         if world.wall.elapsed() > deadline {
@@ -158,9 +163,11 @@ async fn liveness(world: &Arc<World>) {
             return;
         }
         tokio::time::sleep(LOOK).await;
-        operator::replay(world).await;
+        if world.wall.elapsed() >= comes {
+            operator::clear_letters(world).await;
+        }
         operator::take_care(world, round).await;
-        left = match unrest(world) {
+        left = match unrest(world).await {
             Some(left) => left,
             None => return,
         };
@@ -168,7 +175,11 @@ async fn liveness(world: &Arc<World>) {
 }
 
 /// What has not come to rest.
-fn unrest(world: &World) -> Option<String> {
+async fn unrest(world: &World) -> Option<String> {
+    let letters = operator::letters(world).await.len();
+    if letters > 0 {
+        return Some(format!("{letters} dead letters lie"));
+    }
     let timers = world.bus.timers();
     if timers > 0 {
         return Some(format!("{timers} timers are set"));

@@ -1,6 +1,8 @@
 //! What everybody shares: the disk and the log on it, the gateway outside, time, dice, the trace and the model that
 //! watches.
 
+use crate::ailments::Ailment;
+use crate::counts::Counts;
 use crate::dice::Dice;
 use crate::gateway::Gateway;
 use crate::model::Model;
@@ -48,6 +50,8 @@ pub struct World {
     pub model: Mutex<Model>,
     /// The processes that live, by their place.
     pub fleet: Mutex<Vec<Option<Arc<Process>>>>,
+    /// The component that is ill.
+    pub ailment: Mutex<Option<Ailment>>,
     /// Deliveries that were handed out and are not settled: (component, source, sequence) and the key.
     pub unsettled: Mutex<Unsettled>,
     unsettled_on_disk: Mutex<Unsettled>,
@@ -56,7 +60,7 @@ pub struct World {
     rates: Mutex<Rates>,
     dice: Mutex<Dice>,
     trace: Mutex<Trace>,
-    counts: Mutex<BTreeMap<&'static str, u64>>,
+    counts: Counts,
     ids: Mutex<u64>,
     published: Mutex<broadcast::Receiver<Arc<Logged>>>,
     dirty: Notify,
@@ -91,13 +95,14 @@ impl World {
             gateway: Gateway::new(wall.clone()),
             model: Mutex::new(Model::default()),
             fleet: Mutex::new(vec![None; plan.processes]),
+            ailment: Mutex::default(),
             unsettled: Mutex::default(),
             unsettled_on_disk: Mutex::default(),
             held: Mutex::default(),
             rates: Mutex::new(plan.rates.calm()),
             dice: Mutex::new(Dice::new(plan.seed, 2)),
             trace: Mutex::default(),
-            counts: Mutex::default(),
+            counts: Counts::default(),
             ids: Mutex::new(0),
             dirty: Notify::new(),
             disk: Mutex::default(),
@@ -149,13 +154,13 @@ impl World {
 
     /// This went wrong once more.
     pub fn count(&self, fault: &'static str) {
-        *self.counts.lock().entry(fault).or_default() += 1;
+        self.counts.add(fault);
     }
 
-    /// How often what went wrong.
+    /// How often what went wrong: what was counted here, and what bus and store tell of themselves.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<&'static str, u64> {
-        self.counts.lock().clone()
+        self.counts.all(&self.bus, &self.keys)
     }
 
     /// An event is handed out: no earlier one of its source and key may be unsettled.
@@ -206,6 +211,7 @@ impl World {
             self.count("slow");
             Hitch::Wait(dice.millis(SLOW.0, SLOW.1))
         } else if dice.chance(rates.delay, 1_000) {
+            self.count("delay");
             Hitch::Wait(dice.millis(DELAY.0, DELAY.1))
         } else if dice.chance(1, 3) {
             Hitch::Yield

@@ -6,10 +6,6 @@ use simulation::{MUTATIONS, Mutation, application, run};
 /// Seeds that a defect may need.
 const WITHIN: u64 = 300;
 
-/// Defects that the model cannot see yet: what they break shows itself too seldom in a run. Whoever makes one visible
-/// takes it off this list, which the test asks for.
-const UNSEEN: [Mutation; 3] = [Mutation::LostTimer, Mutation::NoTombstone, Mutation::NoRelease];
-
 /// The first seed that finds it, and by what.
 fn found(mutation: Mutation) -> Option<(u64, String)> {
     let application = application().unwrap();
@@ -20,7 +16,7 @@ fn found(mutation: Mutation) -> Option<(u64, String)> {
 }
 
 #[test]
-fn every_mutation_is_found_but_those_that_are_known_to_hide() {
+fn every_mutation_is_found() {
     let half = MUTATIONS.len().div_ceil(2);
     let mut hidden = Vec::new();
     std::thread::scope(|scope| {
@@ -37,9 +33,5 @@ fn every_mutation_is_found_but_those_that_are_known_to_hide() {
             }
         }
     });
-    let by_name = |mutation: &Mutation| format!("{mutation:?}");
-    hidden.sort_by_key(by_name);
-    let mut unseen = UNSEEN.to_vec();
-    unseen.sort_by_key(by_name);
-    assert_eq!(hidden, unseen, "what was not found within {WITHIN} seeds, and what was known not to be");
+    assert!(hidden.is_empty(), "not found within {WITHIN} seeds: {hidden:?}");
 }

@@ -1,7 +1,7 @@
 //! Decisions about artisans, without ports.
 
 use super::{NOW, become_status, profile, verify};
-use crate::domain::{Artisans, SYSTEM, may_become};
+use crate::domain::{Artisans, SYSTEM, may_become, name};
 use kit::Event;
 use kit::aggregate::Effect;
 use kit::check::Scenario;
@@ -72,4 +72,18 @@ fn a_suspension_ends_on_its_date_and_a_stale_end_does_nothing() {
     lifted.when(end).is_refused("stale-reactivation").keeps_the_state();
     let system = ArtisanStatusChangeRequested { changed_by: SYSTEM.to_owned(), ..become_status(ArtisanStatus::Banned) };
     lifted.when(Event::ArtisanStatusChange(system)).is_refused("stale-reactivation");
+}
+
+#[test]
+fn an_id_is_registered_once() {
+    scenario().when(Event::ArtisanRegistered(profile(37.8, -3.8))).is_refused("artisan-exists").keeps_the_state();
+}
+
+#[test]
+fn a_standing_is_called_as_on_the_wire() {
+    use ArtisanStatus::{Active, Banned, Inactive, Pending, Suspended};
+    for status in [Pending, Active, Inactive, Suspended, Banned] {
+        let fact = Event::ArtisanStatusChange(become_status(status)).data().unwrap();
+        assert!(fact.contains(&format!("\"newStatus\":\"{}\"", name(status))), "{fact}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::{PRODUCT, adjust, check, deliver, listed, release, sell, stock, subjects};
 use crate::domain::settled_key;
+use kit::Output;
 use kit::Ports as _;
 use kit::events::inventory::ReleaseReason;
 use kit::memory::{Memory, block_on};
@@ -69,4 +70,15 @@ fn a_lost_and_an_unknown_swap_change_nothing() {
     let outputs = deliver(&ports, "c2", 3, &check("o2", 1));
     assert_eq!(subjects(&outputs), ["inventory.stock.reserved"]);
     assert_eq!(stock(&ports).counts.reserved, 2);
+}
+
+#[test]
+fn a_reservation_holds_for_a_quarter_of_an_hour_where_the_manifest_does_not_say() {
+    let ports = Memory::default();
+    deliver(&ports, "l", 1, &listed(1));
+    let reserved = deliver(&ports, "c", 2, &check("o1", 1));
+    let timer = reserved.iter().find_map(|output| if let Output::Timer(timer) = output { Some(timer) } else { None });
+    let until = stock(&ports).orders["o1"].checked.as_ref().and_then(|checked| checked.until).unwrap();
+    assert_eq!(timer.map(|timer| timer.fire_at), Some(until.0));
+    assert_eq!(until.0, 1_768_473_000_000 + 15 * 60 * 1_000, "from when it was handled");
 }

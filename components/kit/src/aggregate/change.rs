@@ -28,6 +28,8 @@ pub struct Change<S> {
     pub effects: Vec<Effect>,
     /// Values beside the aggregate, written before it; each only moves forward.
     pub forwards: Vec<Forward>,
+    /// Whether its outcome is to be kept for good: see [`super::Decider::keeps_outcome`].
+    pub(super) keep: bool,
     saga: Option<String>,
 }
 
@@ -50,7 +52,7 @@ impl<S> Change<S> {
     /// A change to `state`.
     #[must_use]
     pub fn to(state: S) -> Self {
-        Self { state, refusal: None, effects: Vec::new(), forwards: Vec::new(), saga: None }
+        Self { state, refusal: None, effects: Vec::new(), forwards: Vec::new(), keep: false, saga: None }
     }
 
     /// A fact of this aggregate follows.

@@ -1,17 +1,14 @@
 //! One event through one aggregate: load, look into the inbox, decide, swap; again on conflict.
 
+use super::kept::{keep, keep_forgotten, kept};
 use super::{
-    Arrival, Decider, Decision, Forward, Input, Known, Loaded, Outcome, Output, State, Stored, Written, commit, load,
-    read_forward, retry,
+    Arrival, Decider, Decision, Input, Known, Loaded, Outcome, Output, State, Stored, Written, commit, load, retry,
 };
 use crate::events::{Event, Failure, Metadata, Retry};
-use crate::ports::{Ports, StoreError};
+use crate::ports::Ports;
 
 /// Swaps lost in a row before the delivery goes back to the host: something is wrong with the store then.
 const MAX_CONFLICTS: usize = 64;
-
-/// Schema of an outcome that is kept by itself: its JSON as a text.
-const KEPT_FORMAT: u32 = 1;
 
 /// How an event fared.
 enum Ended<S> {
@@ -97,7 +94,10 @@ async fn run<D: Decider, P: Ports>(ports: &P, input: Input<'_>, arrival: Arrival
             Decision::Ignore => return Ok(Ended::Nothing(loaded.stored.state)),
             Decision::Retry(reason) => return Err(Failure::Retry(Retry { after: None, reason })),
             Decision::Reject(reason) => return Err(Failure::Reject(reason)),
-            Decision::Change(change) => *change,
+            Decision::Change(mut change) => {
+                change.keep = D::keeps_outcome(input.event);
+                *change
+            }
         };
         let state = change.state.clone();
         if let Written::Done(outcome) = commit(ports, loaded, input, change, arrival).await? {
@@ -140,33 +140,11 @@ async fn make_room<S: State, P: Ports>(
         return Ok(());
     }
     let mut inbox = loaded.stored.inbox;
-    inbox.delivered(input.origin(), outcome).map_err(|error| Failure::Reject(error.to_string()))?;
+    keep_forgotten(ports, &inbox, input).await?;
+    // Its own outcome is kept already, where it has to be.
+    inbox.delivered(input.origin(), outcome, false).map_err(|error| Failure::Reject(error.to_string()))?;
     let stored = Stored { version: loaded.stored.version + 1, inbox, ..loaded.stored };
     let bytes = serde_json::to_vec(&stored).map_err(|error| Failure::Reject(error.to_string()))?;
     let _lost_or_not = ports.swap(loaded.token, bytes).await;
     Ok(())
-}
-
-fn kept_key(input: Input<'_>) -> String {
-    crate::keys::key("outcome", &[input.id, &input.meta.event_id])
-}
-
-/// The outcome of an event without a business key, kept for good.
-async fn kept<D: Decider, P: Ports>(ports: &P, input: Input<'_>) -> Result<Option<Outcome>, StoreError> {
-    if !D::keeps_outcome(input.event) {
-        return Ok(None);
-    }
-    let Some(forward) = read_forward(ports, &kept_key(input)).await? else { return Ok(None) };
-    let text: String = forward.read(KEPT_FORMAT)?;
-    serde_json::from_slice(text.as_bytes()).map(Some).map_err(|error| StoreError(error.to_string()))
-}
-
-/// Keeps it: after the swap and before the outputs go out.
-async fn keep<D: Decider, P: Ports>(ports: &P, input: Input<'_>, outcome: &Outcome) -> Result<(), Failure> {
-    if !D::keeps_outcome(input.event) {
-        return Ok(());
-    }
-    let value = serde_json::to_string(outcome).map_err(|error| Failure::Reject(error.to_string()))?.into();
-    let forward = Forward { key: kept_key(input), format: KEPT_FORMAT, rank: 1, value };
-    super::forward::write_forward(ports, &forward).await.map_err(retry)
 }

@@ -173,6 +173,50 @@ fn an_event_without_a_business_key_is_recognised_with_an_empty_inbox() {
     assert_eq!(count(&ports), 5);
 }
 
+/// Whoever handled `e1` died after its swap and before its outcome was kept, and its delivery is a dead letter.
+fn died_before_it_was_kept(ports: &Memory) {
+    assert!(ports.snapshot().contains_key("outcome/a/e1"));
+    block_on(ports.delete("outcome/a/e1")).unwrap();
+}
+
+#[test]
+fn an_outcome_that_nobody_lived_to_keep_is_kept_before_the_inbox_forgets_it() {
+    let ports = Memory::default();
+    let run = |sequence| block_on(execute::<Counter, _>(&ports, "a", &meta(sequence, "e1"), &adjust(5, true))).unwrap();
+    let first = run(1);
+    died_before_it_was_kept(&ports);
+    deliver(&ports, 2, "e2", 1);
+    assert_eq!((run(9), count(&ports)), (first, 6), "replayed, long after");
+}
+
+#[test]
+fn so_is_one_that_http_applied() {
+    let ports = Memory::default();
+    let answer = block_on(apply_locally::<Counter, _>(&ports, "a", &meta(1, "e1"), &adjust(5, true))).unwrap();
+    let LocalAnswer::Outcome(outcome, _) = answer else { panic!("{answer:?}") };
+    died_before_it_was_kept(&ports);
+    deliver(&ports, 2, "e2", 1);
+    let again = block_on(execute::<Counter, _>(&ports, "a", &meta(9, "e1"), &adjust(5, true))).unwrap();
+    assert_eq!((again.as_slice(), count(&ports)), (outcome.outputs(), 6));
+}
+
+#[test]
+fn one_that_nobody_lived_to_keep_is_known_to_a_replay() {
+    for locally in [false, true] {
+        let ports = Memory::default();
+        let (first, event) = (meta(1, "e1"), adjust(5, true));
+        match locally {
+            true => assert!(block_on(apply_locally::<Counter, _>(&ports, "a", &first, &event)).is_ok()),
+            false => assert!(block_on(execute::<Counter, _>(&ports, "a", &first, &event)).is_ok()),
+        }
+        died_before_it_was_kept(&ports);
+        let replay = Metadata { source: "pieces/dlq/STOCK".to_owned(), ..first };
+        assert_eq!(block_on(execute::<Counter, _>(&ports, "a", &replay, &event)).unwrap().len(), 1);
+        assert_eq!(count(&ports), 5, "applied by HTTP: {locally}");
+        assert!(ports.snapshot().contains_key("outcome/a/e1"), "from now on it is kept");
+    }
+}
+
 #[test]
 fn a_kept_outcome_that_names_no_format_is_read_and_a_newer_one_is_not() {
     let ports = Memory::default();

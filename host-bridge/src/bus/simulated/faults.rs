@@ -19,36 +19,65 @@ pub struct Faults {
     pub delays: u32,
 }
 
+/// How often what went wrong: a run that was to meet a fault can tell that it did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Injected {
+    /// Calls that did nothing and said so.
+    pub refused: u64,
+    /// Calls that were carried out and not answered.
+    pub lost_answers: u64,
+    /// Acknowledgements that were forgotten.
+    pub lost_acks: u64,
+    /// Events that were stored twice.
+    pub copies: u64,
+    /// Fetches that brought fewer events than there may have been.
+    pub delays: u64,
+}
+
 /// The dice.
 #[derive(Debug)]
 pub(crate) struct Chance {
     faults: Faults,
     state: u64,
+    injected: Injected,
 }
 
 impl Chance {
     pub(crate) fn new(faults: Faults) -> Self {
-        Self { faults, state: faults.seed ^ 0x9e37_79b9_7f4a_7c15 }
+        Self { faults, state: faults.seed ^ 0x9e37_79b9_7f4a_7c15, injected: Injected::default() }
     }
 
     pub(crate) fn set(&mut self, faults: Faults) {
         self.faults = faults;
     }
 
+    /// How often what went wrong so far.
+    pub(crate) fn injected(&self) -> Injected {
+        self.injected
+    }
+
     pub(crate) fn refuses(&mut self) -> bool {
-        self.happens(self.faults.refused)
+        let happens = self.happens(self.faults.refused);
+        self.injected.refused += u64::from(happens);
+        happens
     }
 
     pub(crate) fn loses_answer(&mut self) -> bool {
-        self.happens(self.faults.lost_answers)
+        let happens = self.happens(self.faults.lost_answers);
+        self.injected.lost_answers += u64::from(happens);
+        happens
     }
 
     pub(crate) fn forgets_ack(&mut self) -> bool {
-        self.happens(self.faults.lost_acks)
+        let happens = self.happens(self.faults.lost_acks);
+        self.injected.lost_acks += u64::from(happens);
+        happens
     }
 
     pub(crate) fn copies(&mut self) -> bool {
-        self.happens(self.faults.copies)
+        let happens = self.happens(self.faults.copies);
+        self.injected.copies += u64::from(happens);
+        happens
     }
 
     pub(crate) fn flushes(&mut self) -> bool {
@@ -61,7 +90,9 @@ impl Chance {
     }
 
     pub(crate) fn delays(&mut self) -> bool {
-        self.happens(self.faults.delays)
+        let happens = self.happens(self.faults.delays);
+        self.injected.delays += u64::from(happens);
+        happens
     }
 
     /// A number below `bound`, which is at least 1.

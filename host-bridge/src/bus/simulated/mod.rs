@@ -8,7 +8,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use faults::Faults;
+pub use faults::{Faults, Injected};
 
 use super::{
     BusError, Consumer, ConsumerConfig, ConsumerStatus, DeadLetter, EventBus, Receipt, StreamConfig, TimerRule,
@@ -81,6 +81,12 @@ impl SimulatedBus {
         self.0.world.lock().chance.set(faults);
     }
 
+    /// How often what went wrong so far.
+    #[must_use]
+    pub fn injected(&self) -> Injected {
+        self.0.world.lock().chance.injected()
+    }
+
     /// From now on hand-outs are counted with the next flush, as the embedded bus does after a clean end (`true`), or
     /// on disk before the call (`false`, as at first).
     pub fn count_with_next_flush(&self, wait: bool) {
@@ -135,7 +141,7 @@ impl SimulatedBus {
             }
         };
         world.live.version += 1;
-        if world.chance.copies() && world.live.events() > before {
+        if world.live.events() > before && world.chance.copies() {
             world.live.copy_last();
         }
         if world.chance.flushes() {

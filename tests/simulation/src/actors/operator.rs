@@ -2,7 +2,7 @@
 
 use super::{customer, insist, pause};
 use crate::world::World;
-use a4co_host::bus::EventBus as _;
+use a4co_host::bus::{DeadLetter, EventBus as _};
 use kit::json::json;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub async fn work(world: Arc<World>) {
     for deed in 0..deeds {
         pause(&world).await;
         let orders = world.model.lock().orders();
-        let what = world.roll(|dice| dice.between(0, 9));
+        let what = world.roll(|dice| dice.between(0, 10));
         match what {
             0..=4 if !orders.is_empty() => {
                 let order = world.roll(|dice| dice.pick(&orders).clone());
@@ -25,7 +25,7 @@ pub async fn work(world: Arc<World>) {
                 let order = world.roll(|dice| dice.pick(&orders).clone());
                 customer::cancel(&world, &order, &format!("operator-{deed}")).await;
             }
-            6 | 7 => replay(&world).await,
+            6..=8 => replay_some(&world).await,
             _ => take_care(&world, deed).await,
         }
     }
@@ -44,17 +44,41 @@ async fn deliver(world: &Arc<World>, order: &str, deed: u64) {
     }
 }
 
-/// Replays every dead letter there is.
-pub async fn replay(world: &Arc<World>) {
-    let letters = world.bus.dead_letters(usize::MAX, None).await.unwrap_or_default();
-    for letter in letters {
-        let (component, subject, reason) = (&letter.component, &letter.event.subject, &letter.cause.reason);
-        world.note(&"people", &format_args!("replays {subject} to {component}, which died: {reason}"));
-        world.count("replay");
-        // Where the bus is away, the next round does it.
-        let _replayed = world.bus.replay(&letter.id).await;
-        world.wrote();
+/// Replays some of the dead letters, each maybe too early: what made it die may still be so.
+async fn replay_some(world: &Arc<World>) {
+    for letter in letters(world).await {
+        if world.roll(|dice| dice.chance(1, 2)) {
+            replay(world, &letter).await;
+        }
     }
+}
+
+/// Replays every dead letter there is, and discards those that nobody can read.
+pub async fn clear_letters(world: &Arc<World>) {
+    for letter in letters(world).await {
+        if world.model.lock().lies(&letter) {
+            world.note(&"people", &format_args!("discards {}", letter.id));
+            world.count("discarded");
+            let _discarded = world.bus.discard(&letter.id).await;
+            world.wrote();
+        } else {
+            replay(world, &letter).await;
+        }
+    }
+}
+
+/// The dead letters that lie.
+pub async fn letters(world: &World) -> Vec<DeadLetter> {
+    world.bus.dead_letters(usize::MAX, None).await.unwrap_or_default()
+}
+
+async fn replay(world: &World, letter: &DeadLetter) {
+    let (component, subject, reason) = (&letter.component, &letter.event.subject, &letter.cause.reason);
+    world.note(&"people", &format_args!("replays {subject} to {component}, which died: {reason}"));
+    world.count("replay");
+    // Where the bus is away, the next round does it.
+    let _replayed = world.bus.replay(&letter.id).await;
+    world.wrote();
 }
 
 /// Lets every stuck saga try again.

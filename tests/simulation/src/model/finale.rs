@@ -52,6 +52,8 @@ impl Model {
             self.check(checked);
         }
         let listed = self.listed_once(&orders);
+        let buried = self.garbled.all_found(&self.log);
+        self.check(buried);
         let kept = self.promises.kept(&self.log).and_then(|()| self.promises_at_rest());
         self.check(listed);
         self.check(kept);

@@ -83,6 +83,11 @@ impl Log {
         self.known.facts.contains_key(&format!("{subject}|{aggregate}|{order_id}|"))
     }
 
+    /// Whether it was told that an order's product was released on purpose.
+    pub fn released(&self, product: &str, order_id: &str) -> bool {
+        self.told("inventory.stock.released", product, order_id)
+    }
+
     /// How many different things of this subject were told of an order.
     pub fn count(&self, subject: &str, order_id: &str) -> usize {
         let about = |key: &&String| {

@@ -6,6 +6,7 @@
 
 mod aggregates;
 mod finale;
+mod garbled;
 mod ledger;
 mod log;
 mod moves;
@@ -14,8 +15,10 @@ mod shelves;
 
 pub use finale::Rest;
 
+use a4co_host::bus::DeadLetter;
 use a4co_host::event::Event;
 use bytes::Bytes;
+use garbled::Garbled;
 use kit::json::{self, Value};
 use ledger::Ledger;
 use log::Log;
@@ -37,6 +40,7 @@ pub struct Model {
     shelves_on_disk: Shelves,
     ledger: Ledger,
     promises: Promises,
+    garbled: Garbled,
 }
 
 /// A value as it was last seen.
@@ -133,9 +137,14 @@ impl Model {
                 None
             }
         };
+        let misread = cause.as_deref().map_or(Ok(()), |id| self.garbled.changed_nothing(id));
+        self.check(misread);
         let cause = cause.and_then(|id| self.log.by_id(&id));
         let checked = match kind {
-            "inventory/stock" => self.shelves.check(id, (&was, &is), cause),
+            "inventory/stock" => {
+                let counted = self.shelves.check(id, (&was, &is), cause);
+                counted.and_then(|()| Shelves::check_claims(id, (&was, &is), &self.log))
+            }
             "order/order" => moves::order(id, (&was, &is), (&self.log, &self.ledger)),
             "saga/saga" => moves::saga(id, (&was, &is), &self.log),
             _ => Ok(()),
@@ -150,6 +159,16 @@ impl Model {
             seen.parsed = json::from_slice(bytes).unwrap_or_default();
             seen.bytes = Bytes::copy_from_slice(bytes);
         }
+    }
+
+    /// The event of this id can be read by nobody.
+    pub fn garbled(&mut self, id: String) {
+        self.garbled.published(id);
+    }
+
+    /// Whether a dead letter is an event that nobody can read: so it was found as what it is.
+    pub fn lies(&mut self, letter: &DeadLetter) -> bool {
+        letter.event.id().is_some_and(|id| self.garbled.found(id))
     }
 
     /// The gateway changed an account.

@@ -1,6 +1,6 @@
 //! The pieces of each product: what came in and what was corrected is what is free, set aside and sold together.
 
-use super::log::Entry;
+use super::log::{Entry, Log};
 use kit::json::Value;
 use std::collections::BTreeMap;
 
@@ -57,7 +57,18 @@ impl Shelves {
         self.by_product.get(product).map(|shelf| shelf.adjusted.clone()).unwrap_or_default()
     }
 
-    /// Checks one write.
+    /// Checks one write: are pieces set aside only for orders that did not give them back?
+    pub fn check_claims(product: &str, (was, is): (&Value, &Value), log: &Log) -> Result<(), String> {
+        let holds = |stock: &Value, order: &str| stock["state"]["orders"][order]["status"] == "held";
+        for (order, _) in is["state"]["orders"].as_object().into_iter().flatten() {
+            if holds(is, order) && !holds(was, order) && log.released(product, order) {
+                return Err(format!("{product} is set aside for {order}, which has released it for good"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks one write: is the sum right, and do claims and counts agree?
     pub fn check(&mut self, product: &str, (was, is): (&Value, &Value), cause: Option<&Entry>) -> Result<(), String> {
         let wrong = || format!("the counts of {product} are no counts: {}", is["state"]["counts"]);
         let (before, after) = (Counts::of(was).ok_or_else(wrong)?, Counts::of(is).ok_or_else(wrong)?);

@@ -1,0 +1,4 @@
+//! Whole events.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::envelope::check(input));
