@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Wait before the first probe.
 const FIRST: Duration = Duration::from_millis(100);
 /// Longest wait between two probes: so long, at most, an outage seems to last that is over.
-const CAP: Duration = Duration::from_secs(3);
+const CAP: Duration = Duration::from_secs(1);
 
 /// One outage of one source. Only an event handed out since it began can end it: those handed out earlier say nothing.
 #[derive(Debug, Clone, Copy)]

@@ -92,6 +92,23 @@ impl Nats {
         })
     }
 
+    /// Waits for what the server is to answer, and no longer than the connection lasts: `None` where that is lost, or was
+    /// not there. What was asked for may have happened.
+    pub(crate) async fn while_up<T>(&self, asking: impl Future<Output = T>) -> Option<T> {
+        // Followed before it is asked whether the connection is up, so that no loss falls between.
+        let mut past = self.link().follow();
+        let losses = past.borrow_and_update().losses;
+        if !self.is_up() {
+            return None;
+        }
+        tokio::select! {
+            biased;
+            answered = asking => Some(answered),
+            // The sender lives as long as the connection.
+            _ = past.wait_for(|past| past.losses != losses) => None,
+        }
+    }
+
     /// Asks JetStream's API: `name` such as `STREAM.INFO.ORDERS`.
     pub(crate) async fn api<T: DeserializeOwned>(&self, name: &str, body: &impl Serialize) -> Result<T, ApiError> {
         let body = serde_json::to_vec(body).map_err(|error| ApiError::Foreign(error.to_string()))?;

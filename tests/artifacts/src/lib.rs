@@ -33,6 +33,14 @@ pub fn binary(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("{name} is not built: run `cargo build --release --workspace` first"))
 }
 
+/// Builds the host and the gateway, as cargo builds them for the tests; for programs that are run by themselves.
+///
+/// # Panics
+/// Where the build fails; its output is in the message.
+pub fn programs() {
+    cargo(&["build", "--quiet", "--release", "--workspace", "--bin", "a4co", "--bin", "gateway"]);
+}
+
 /// Builds a library that is preloaded into a process; returns where it is. Cargo builds no `cdylib` for the tests of
 /// others.
 ///

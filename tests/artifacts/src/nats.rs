@@ -157,6 +157,21 @@ impl NatsServer {
         server
     }
 
+    /// Three that are one cluster: `n0`, `n1` and `n2`. They may still have to find each other.
+    ///
+    /// # Panics
+    /// As [`NatsServer::start`].
+    #[must_use]
+    pub fn cluster() -> Vec<Self> {
+        let ports = [0; 3].map(|_| crate::free_address().port());
+        let routes = ports.map(|port| format!("nats://127.0.0.1:{port}")).join(", ");
+        let server = |(number, port): (usize, &u16)| {
+            let cluster = format!("cluster {{ name: c, listen: \"127.0.0.1:{port}\", routes: [{routes}] }}");
+            Self::configured(&format!("server_name: n{number}\n{cluster}"))
+        };
+        ports.iter().enumerate().map(server).collect()
+    }
+
     /// `nats://127.0.0.1:PORT`.
     #[must_use]
     pub fn url(&self) -> String {

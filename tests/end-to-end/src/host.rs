@@ -8,6 +8,15 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 
+/// One of a host's processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// What serves the application.
+    Application,
+    /// What delivers to it where that is another process.
+    Bridge,
+}
+
 /// A running host. Dropping it kills it, and the NATS server it has.
 #[derive(Debug)]
 pub struct Host {
@@ -24,8 +33,9 @@ impl Host {
     /// # Errors
     /// Where it does not become ready; its log is in the message.
     pub async fn start(settings: Settings) -> Result<Self> {
-        let place = Place::new()?;
-        let server = (settings.setup != Setup::Embedded).then(NatsServer::start);
+        let place = Place::new(&settings)?;
+        let own = settings.setup != Setup::Embedded && settings.nats.is_none();
+        let server = own.then(NatsServer::start);
         if settings.setup == Setup::Bridged {
             make_keys(&settings, &place)?;
         }
@@ -33,6 +43,18 @@ impl Host {
         let host = Self { settings, place, application, bridge, server };
         host.ready().await?;
         Ok(host)
+    }
+
+    /// How it is started.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The NATS servers it uses, if any.
+    #[must_use]
+    pub fn nats(&self) -> Option<String> {
+        nats(&self.settings, self.server.as_ref())
     }
 
     /// Which processes it is.
@@ -161,6 +183,40 @@ impl Host {
         Ok(())
     }
 
+    /// `kill -9` of one process, and waits for its end.
+    ///
+    /// # Errors
+    /// Where it had ended by itself before, or there is none.
+    pub fn kill_part(&mut self, part: Part) -> Result<()> {
+        let log = log(&self.place);
+        let child = self.part(part)?;
+        ensure!(child.try_wait()?.is_none(), "it had ended by itself:\n{log}");
+        child.kill()?;
+        child.wait()?;
+        Ok(())
+    }
+
+    /// Starts one that was killed again, without waiting until it is ready.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn begin_part(&mut self, part: Part) -> Result<()> {
+        let nats = self.nats();
+        let started = match part {
+            Part::Application => start_application(&self.settings, &self.place, nats.as_deref())?,
+            Part::Bridge => start_bridge(&self.settings, &self.place, &nats.context("a bridge has a server")?)?,
+        };
+        *self.part(part)? = started;
+        Ok(())
+    }
+
+    fn part(&mut self, part: Part) -> Result<&mut Child> {
+        match part {
+            Part::Application => Ok(&mut self.application),
+            Part::Bridge => self.bridge.as_mut().context("there is no bridge in this setup"),
+        }
+    }
+
     /// Asks it to stop and waits until it has drained: first who delivers, then what is delivered to.
     ///
     /// # Errors
@@ -218,13 +274,17 @@ impl Drop for Host {
 
 /// What serves the application, and who delivers to it where that is another process.
 fn start_all(settings: &Settings, place: &Place, server: Option<&NatsServer>) -> Result<(Child, Option<Child>)> {
-    let url = server.map(NatsServer::url);
+    let url = nats(settings, server);
     let application = start_application(settings, place, url.as_deref())?;
     let bridge = match (settings.setup, &url) {
         (Setup::Bridged, Some(url)) => Some(start_bridge(settings, place, url)?),
         _ => None,
     };
     Ok((application, bridge))
+}
+
+fn nats(settings: &Settings, server: Option<&NatsServer>) -> Option<String> {
+    settings.nats.clone().or_else(|| server.map(NatsServer::url))
 }
 
 fn signal(child: &Child, name: &str) -> Result<()> {

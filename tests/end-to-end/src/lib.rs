@@ -10,7 +10,7 @@ mod setup;
 mod shop;
 
 pub use client::{Client, Reply};
-pub use host::Host;
+pub use host::{Host, Part};
 pub use manifest::Manifest;
 pub use settings::Settings;
 pub use setup::Setup;

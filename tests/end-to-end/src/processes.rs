@@ -27,10 +27,10 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(crate) fn new() -> Result<Self> {
+    pub(crate) fn new(settings: &Settings) -> Result<Self> {
         Ok(Self {
             folder: tempfile::tempdir().context("a state directory")?,
-            listen: free_address(),
+            listen: settings.listen.unwrap_or_else(free_address),
             admin: free_address(),
             publish: free_address(),
             bridge_admin: free_address(),
@@ -88,9 +88,10 @@ pub(crate) fn start_application(settings: &Settings, place: &Place, nats: Option
 
 /// Starts the process that delivers to it.
 pub(crate) fn start_bridge(settings: &Settings, place: &Place, nats: &str) -> Result<Child> {
+    let target = settings.target.unwrap_or(place.listen);
     let mut command = Command::new(artifacts::binary("a4co"));
     command
-        .args(["bridge", "--nats", nats, "--target", &format!("http://{}", place.listen)])
+        .args(["bridge", "--nats", nats, "--target", &format!("http://{target}")])
         .args(["--listen", &place.publish.to_string(), "--admin-listen", &place.bridge_admin.to_string()])
         .arg("--keys")
         .arg(place.keys())

@@ -1,6 +1,7 @@
 //! How a host is started.
 
 use crate::Setup;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// How a host is started.
@@ -8,6 +9,12 @@ use std::path::PathBuf;
 pub struct Settings {
     /// Which processes, over which state.
     pub setup: Setup,
+    /// NATS servers that somebody else runs, with commas between them; where it is none, the host has one of its own.
+    pub nats: Option<String>,
+    /// Where the application is served; a free address where there is none.
+    pub listen: Option<SocketAddr>,
+    /// Where a bridge finds the application, where that is not where it is served.
+    pub target: Option<SocketAddr>,
     /// The manifest; the marketplace's where there is none.
     pub manifest: Option<PathBuf>,
     /// `--variable name=value`.

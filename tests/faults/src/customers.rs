@@ -4,25 +4,47 @@
 use crate::{Answer, Notes, Seed};
 use anyhow::{Context as _, Result, bail};
 use end_to_end::{Client, Order, Reply};
-use serde_json::json;
-use std::sync::atomic::{AtomicBool, Ordering};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 /// How long one answer may take to come, restarts included.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How long a customer waits until asking again, where the host does not answer.
 const PAUSE: Duration = Duration::from_millis(15);
+/// Between two looks at an order.
+const LOOK: Duration = Duration::from_millis(5);
 /// Orders of one customer id: few enough for one page of a list.
 const ORDERS_A_CUSTOMER: u32 = 8;
+
+/// How many customers there are, and how eager they are.
+#[derive(Debug, Clone, Copy)]
+pub struct Crowd {
+    /// Customers at work at the same time.
+    pub count: u64,
+    /// The longest one rests between two orders.
+    pub rest: Duration,
+}
 
 /// The customers at work.
 #[derive(Debug)]
 pub struct Customers {
-    notes: Arc<Mutex<Notes>>,
+    seen: Arc<Seen>,
     stop: Arc<AtomicBool>,
     tasks: JoinSet<Result<()>>,
+    probes: u32,
+}
+
+/// What the customers have seen so far.
+#[derive(Debug, Default)]
+struct Seen {
+    notes: Mutex<Notes>,
+    /// Requests under way that were not answered so far.
+    waiting: AtomicUsize,
+    /// Tries that led to no answer.
+    put_off: AtomicUsize,
 }
 
 /// The key of the cancellation of the order that was asked for under `key`, and its correlation id.
@@ -48,35 +70,82 @@ struct Customer {
     client: Client,
     products: Arc<[String]>,
     choices: fastrand::Rng,
-    notes: Arc<Mutex<Notes>>,
+    rest: Duration,
+    seen: Arc<Seen>,
     stop: Arc<AtomicBool>,
 }
 
 impl Customers {
-    /// Sets `count` of them to work. They order from `products`.
+    /// Sets `count` of them to work, who never rest. They order from `products`.
     #[must_use]
     pub fn start(count: u64, client: &Client, products: &[String], seed: Seed) -> Self {
-        let (notes, stop) = (Arc::<Mutex<Notes>>::default(), Arc::<AtomicBool>::default());
+        Self::come(Crowd { count, rest: Duration::ZERO }, std::slice::from_ref(client), products, seed)
+    }
+
+    /// Sets a crowd to work, each at one of the `doors` of the marketplace.
+    #[must_use]
+    pub fn come(crowd: Crowd, doors: &[Client], products: &[String], seed: Seed) -> Self {
+        let (seen, stop) = (Arc::<Seen>::default(), Arc::<AtomicBool>::default());
         let products: Arc<[String]> = products.into();
         let mut tasks = JoinSet::new();
-        for number in 0..count {
+        for (number, door) in (0..crowd.count).zip(doors.iter().cycle()) {
             let customer = Customer {
                 number,
-                client: client.clone(),
+                client: door.clone(),
                 products: products.clone(),
                 choices: seed.choices(number + 1),
-                notes: notes.clone(),
+                rest: crowd.rest,
+                seen: seen.clone(),
                 stop: stop.clone(),
             };
             tasks.spawn(customer.work());
         }
-        Self { notes, stop, tasks }
+        Self { seen, stop, tasks, probes: 0 }
     }
 
     /// How many orders they have asked for so far.
     #[must_use]
     pub fn asked(&self) -> usize {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).by_key.len()
+        self.seen.look(|notes| notes.by_key.len())
+    }
+
+    /// How many of them wait for an answer now.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.seen.waiting.load(Ordering::Relaxed)
+    }
+
+    /// How often one got no answer so far, or was told to come again.
+    #[must_use]
+    pub fn put_off(&self) -> usize {
+        self.seen.put_off.load(Ordering::Relaxed)
+    }
+
+    /// Orders one piece of `product` now, and waits until that order is confirmed; how long it took.
+    ///
+    /// # Errors
+    /// Where it is refused, or not confirmed in the end.
+    pub async fn probe(&mut self, door: &Client, product: &str) -> Result<Duration> {
+        self.probes += 1;
+        let key = format!("probe-{}", self.probes);
+        let customer = format!("cust-probe-{}", self.probes / ORDERS_A_CUSTOMER);
+        let order = Order { customer, ..Order::of(product) };
+        self.seen.note(|notes| notes.ask(&key, &order));
+        let began = Instant::now();
+        let reply = self.seen.answered(door, "/api/v1/orders", (&key, &order.body())).await?;
+        anyhow::ensure!(reply.status == 201, "{key}: {reply:?}");
+        self.seen.note(|notes| notes.hear(&key, &reply))?;
+        let path = format!("/api/v1/orders/{}", reply.text_at("/orderId"));
+        let confirmed = async {
+            loop {
+                match door.get(&path).await {
+                    Ok(reply) if reply.text_at("/status") == "confirmed" => return Ok(began.elapsed()),
+                    Ok(reply) if reply.text_at("/status") == "cancelled" => bail!("{key} is cancelled: {reply:?}"),
+                    _ => tokio::time::sleep(LOOK).await,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, confirmed).await.with_context(|| format!("{key}: not in {PATIENCE:?}"))?
     }
 
     /// Fails as soon as one of them has found a lie.
@@ -99,8 +168,36 @@ impl Customers {
         while let Some(ended) = self.tasks.join_next().await {
             ended?.context("a customer")?;
         }
-        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(notes)
+        Ok(self.seen.look(Notes::clone))
+    }
+}
+
+impl Seen {
+    fn look<R>(&self, read: impl FnOnce(&Notes) -> R) -> R {
+        read(&self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn note<R>(&self, write: impl FnOnce(&mut Notes) -> R) -> R {
+        write(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks until there is an answer that is one.
+    async fn answered(&self, door: &Client, path: &str, (key, body): (&str, &Value)) -> Result<Reply> {
+        let asking = async {
+            loop {
+                match door.post_traced(path, key, body).await {
+                    Ok(reply) if reply.status < 500 && reply.status != 429 && reply.status != 202 => return reply,
+                    _ => {
+                        self.put_off.fetch_add(1, Ordering::Relaxed);
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
+            }
+        };
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let answered = tokio::time::timeout(PATIENCE, asking).await;
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        answered.with_context(|| format!("{key} got no answer in {PATIENCE:?}"))
     }
 }
 
@@ -108,9 +205,11 @@ impl Customer {
     async fn work(mut self) -> Result<()> {
         let mut count = 0;
         while !self.stop.load(Ordering::Acquire) {
+            let rest = self.choices.u64(..=u64::try_from(self.rest.as_millis())?);
+            tokio::time::sleep(Duration::from_millis(rest)).await;
             let (key, order) = (format!("key-{}-{count}", self.number), self.order(count));
             count += 1;
-            self.note(|notes| notes.ask(&key, &order));
+            self.seen.note(|notes| notes.ask(&key, &order));
             let answer = self.place(&key, &order).await?;
             let Answer::Taken(order_id) = answer else { continue };
             if self.choices.u8(..100) < 20 {
@@ -151,7 +250,7 @@ impl Customer {
         let body = order.body();
         let reply = self.answered("/api/v1/orders", key, &body).await?;
         anyhow::ensure!(matches!(reply.status, 201 | 409), "{key}: {reply:?}");
-        self.note(|notes| notes.hear(key, &reply))
+        self.seen.note(|notes| notes.hear(key, &reply))
     }
 
     /// Cancels the order or takes the goods; either may be refused.
@@ -163,7 +262,7 @@ impl Customer {
         let path = format!("/api/v1/orders/{order_id}/{what}");
         let reply = self.answered(&path, idempotency_key, &body).await?;
         anyhow::ensure!(matches!(reply.status, 200 | 409), "{what} of {order_id}: {reply:?}");
-        self.note(|notes| {
+        self.seen.note(|notes| {
             if let Some(note) = notes.by_key.get_mut(key).filter(|_| reply.status == 200) {
                 (note.cancelled, note.delivered) =
                     (note.cancelled || what == "cancel", note.delivered || what == "deliver");
@@ -181,7 +280,7 @@ impl Customer {
         let path = format!("/api/v1/inventory/{product}/adjustments");
         let reply = self.answered(&path, &format!("adjust-{key}"), &body).await?;
         anyhow::ensure!(matches!(reply.status, 200 | 409), "adjusting {product}: {reply:?}");
-        self.note(|notes| {
+        self.seen.note(|notes| {
             if reply.status == 200 {
                 *notes.adjusted.entry(product).or_default() += by;
             }
@@ -189,20 +288,7 @@ impl Customer {
         Ok(())
     }
 
-    /// Asks until there is an answer that is one.
-    async fn answered(&self, path: &str, key: &str, body: &serde_json::Value) -> Result<Reply> {
-        let asking = async {
-            loop {
-                match self.client.post_traced(path, key, body).await {
-                    Ok(reply) if reply.status < 500 && reply.status != 429 && reply.status != 202 => return reply,
-                    _ => tokio::time::sleep(PAUSE).await,
-                }
-            }
-        };
-        tokio::time::timeout(PATIENCE, asking).await.with_context(|| format!("{key} got no answer in {PATIENCE:?}"))
-    }
-
-    fn note<R>(&self, write: impl FnOnce(&mut Notes) -> R) -> R {
-        write(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    async fn answered(&self, path: &str, key: &str, body: &Value) -> Result<Reply> {
+        self.seen.answered(&self.client, path, (key, body)).await
     }
 }

@@ -6,22 +6,29 @@
 
 mod customers;
 mod gateway;
+mod history;
 mod kills;
+mod matrix;
 mod memory;
 mod notes;
+mod plain;
 mod power;
+mod proxy;
 mod seed;
 mod stage;
 mod verdict;
 mod vitals;
 
-pub use customers::Customers;
+pub use customers::{Crowd, Customers};
 pub use gateway::Gateway;
+pub use history::{History, Published};
 pub use kills::{Kills, Loss, run};
+pub use matrix::{Arena, Fault, Injection, Report, Row, Setup, rows, run as run_matrix, table, write_json};
 pub use memory::{Logged, Memory};
 pub use notes::{Answer, Note, Notes};
 pub use power::{Power, Unsynced};
+pub use proxy::{Losing, Lost, Proxy, Way};
 pub use seed::Seed;
 pub use stage::Stage;
-pub use verdict::pronounce;
+pub use verdict::{Judgement, judge, pronounce};
 pub use vitals::Vitals;

@@ -1,6 +1,6 @@
 //! The host, its gateway and what the host notes of itself: everything a fault test stands on.
 
-use crate::{Gateway, Unsynced, Vitals};
+use crate::{Gateway, History, Unsynced, Vitals};
 use anyhow::{Result, ensure};
 use end_to_end::{Host, Settings, Shop, eventually};
 use std::os::unix::process::ExitStatusExt as _;
@@ -21,6 +21,8 @@ pub struct Stage {
     pub gateway: Gateway,
     /// The view of customers.
     pub shop: Shop,
+    /// What was published.
+    pub history: History,
     /// What the host has written and not synced, where its environment makes it tell.
     pub unsynced: Unsynced,
     folder: TempDir,
@@ -62,7 +64,8 @@ impl Stage {
         }
         let host = Host::start(settings).await?;
         let shop = Shop::new(host.client());
-        Ok(Self { host, gateway, shop, unsynced, folder, reached: 0 })
+        let history = History::of(&host).await?;
+        Ok(Self { host, gateway, shop, history, unsynced, folder, reached: 0 })
     }
 
     /// Starts the host again with a failpoint.

@@ -1,6 +1,7 @@
 //! A bucket of JSON values, each written by compare-and-swap on its revision and read from the leader.
 
 use super::BusError;
+use crate::nats::Nats;
 use async_nats::jetstream::kv::{Operation, Store, UpdateErrorKind};
 use async_nats::jetstream::stream::InfoError;
 use futures::TryStreamExt as _;
@@ -10,8 +11,12 @@ use serde::de::DeserializeOwned;
 /// A bucket.
 #[derive(Debug, Clone)]
 pub(super) struct Bucket {
+    nats: Nats,
     store: Store,
 }
+
+/// Why there is no answer.
+const LOST: &str = "the connection to NATS was lost before the answer came";
 
 /// A value as it was read.
 #[derive(Debug, Clone)]
@@ -32,8 +37,8 @@ pub(super) enum WriteError {
 }
 
 impl Bucket {
-    pub(super) fn new(store: Store) -> Self {
-        Self { store }
+    pub(super) fn new(nats: Nats, store: Store) -> Self {
+        Self { nats, store }
     }
 
     /// The name of the stream behind it.
@@ -52,8 +57,11 @@ impl Bucket {
 
     /// Reads a value.
     pub(super) async fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Cell<T>, BusError> {
-        let entry = self.store.entry(key).await;
-        let entry = entry.map_err(|error| BusError::Unavailable(format!("{key} of {}: {error}", self.store.name)))?;
+        let unavailable = |error: &dyn ToString| {
+            BusError::Unavailable(format!("{key} of {}: {}", self.store.name, error.to_string()))
+        };
+        let entry = self.nats.while_up(self.store.entry(key)).await.ok_or_else(|| unavailable(&LOST))?;
+        let entry = entry.map_err(|error| unavailable(&error))?;
         let Some(entry) = entry else { return Ok(Cell { value: None, revision: 0 }) };
         let value = match entry.operation {
             Operation::Put => Some(parse(key, &entry.value)?),
@@ -65,7 +73,8 @@ impl Bucket {
     /// Writes a value where the last revision is `revision`; returns the new one.
     pub(super) async fn write<T: Serialize>(&self, key: &str, value: &T, revision: u64) -> Result<u64, WriteError> {
         let bytes = serde_json::to_vec(value).map_err(|error| WriteError::Unknown(error.to_string()))?;
-        self.store.update(key, bytes.into(), revision).await.map_err(|error| match error.kind() {
+        let written = self.nats.while_up(self.store.update(key, bytes.into(), revision)).await;
+        written.ok_or_else(|| WriteError::Unknown(LOST.to_owned()))?.map_err(|error| match error.kind() {
             UpdateErrorKind::WrongLastRevision => WriteError::Conflict,
             _ => WriteError::Unknown(error.to_string()),
         })
@@ -74,14 +83,17 @@ impl Bucket {
     /// Writes a value, whatever is there.
     pub(super) async fn put<T: Serialize>(&self, key: &str, value: &T) -> Result<u64, BusError> {
         let bytes = serde_json::to_vec(value).map_err(|error| BusError::Unknown(error.to_string()))?;
-        let put = self.store.put(key, bytes.into()).await;
-        put.map_err(|error| BusError::Unknown(format!("{key} of {}: {error}", self.store.name)))
+        let unknown =
+            |error: &dyn ToString| BusError::Unknown(format!("{key} of {}: {}", self.store.name, error.to_string()));
+        let put = self.nats.while_up(self.store.put(key, bytes.into())).await.ok_or_else(|| unknown(&LOST))?;
+        put.map_err(|error| unknown(&error))
     }
 
     /// Removes the value that has that revision; whatever was written after it stays. No mark is left in its place: marks
     /// would only pile up.
     pub(super) async fn remove(&self, revision: u64) -> Result<(), WriteError> {
-        let removed = self.store.stream.delete_message(revision).await;
+        let removed = self.nats.while_up(self.store.stream.delete_message(revision)).await;
+        let removed = removed.ok_or_else(|| WriteError::Unknown(LOST.to_owned()))?;
         removed.map(|_| ()).map_err(|error| WriteError::Unknown(error.to_string()))
     }
 }

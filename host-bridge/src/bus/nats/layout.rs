@@ -39,7 +39,9 @@ pub(super) async fn ensure(nats: &Nats, names: &Names) -> Result<Buckets, BusErr
 
 /// What a stream says of itself, asked of its leader.
 pub(super) async fn info(nats: &Nats, stream: &str) -> Result<Info, BusError> {
-    match nats.jetstream().get_stream(stream).await {
+    let asked = nats.while_up(nats.jetstream().get_stream(stream)).await;
+    let lost = || BusError::Unavailable(format!("stream {stream}: there is no connection to NATS"));
+    match asked.ok_or_else(lost)? {
         Ok(found) => Ok(found.cached_info().clone()),
         Err(error) => Err(match error.kind() {
             GetStreamErrorKind::JetStream(error) if error.error_code().0 == NOT_FOUND => {
@@ -87,7 +89,9 @@ async fn bucket(nats: &Nats, name: String, replicas: usize) -> Result<Bucket, Bu
     };
     ensure_stream(nats, config).await?;
     let store = nats.jetstream().get_key_value(&name).await;
-    store.map(Bucket::new).map_err(|error| BusError::Unavailable(format!("bucket {name}: {error}")))
+    store
+        .map(|store| Bucket::new(nats.clone(), store))
+        .map_err(|error| BusError::Unavailable(format!("bucket {name}: {error}")))
 }
 
 async fn ensure_stream(nats: &Nats, wanted: Config) -> Result<(), BusError> {

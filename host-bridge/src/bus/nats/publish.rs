@@ -55,8 +55,8 @@ impl Core {
             }
         }
         for (event, answer) in answers {
-            if let Err(error) = answer.await {
-                failed.get_or_insert(refused(event.subject.as_str(), &error));
+            if let Err(error) = self.answered(event.subject.as_str(), answer).await {
+                failed.get_or_insert(error);
             }
         }
         failed.map_or(Ok(()), Err)
@@ -65,7 +65,14 @@ impl Core {
     /// Publishes one message and waits until its stream has it.
     pub(super) async fn publish(&self, subject: &str, headers: HeaderMap, body: Bytes) -> Result<PublishAck, BusError> {
         let answer = self.send(subject, headers, body).await?;
-        answer.await.map_err(|error| refused(subject, &error))
+        self.answered(subject, answer).await
+    }
+
+    /// The server's answer; no later than it can still come.
+    async fn answered(&self, subject: &str, answer: PublishAckFuture) -> Result<PublishAck, BusError> {
+        let answered = self.nats.while_up(answer.into_future()).await;
+        let lost = || BusError::Unknown(format!("the connection to NATS was lost before {subject} was answered"));
+        answered.ok_or_else(lost)?.map_err(|error| refused(subject, &error))
     }
 
     async fn send(&self, subject: &str, headers: HeaderMap, body: Bytes) -> Result<PublishAckFuture, BusError> {

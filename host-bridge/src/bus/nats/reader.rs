@@ -31,6 +31,11 @@ const EXPIRES: Duration = Duration::from_secs(2);
 const GRACE: Duration = Duration::from_secs(1);
 /// The server forgets a consumer that nobody has asked for this long.
 const INACTIVE: Duration = Duration::from_secs(30);
+/// How long the server may take to make a consumer: while a cluster elects whoever makes them, the question is lost, and
+/// must not be waited for until long after.
+const MAKING: Duration = Duration::from_secs(1);
+/// How often it is looked whether the server is there again.
+const LOOK: Duration = Duration::from_millis(20);
 /// Waits after a fault.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_millis(800);
@@ -123,7 +128,10 @@ impl Worker {
         let mut wait = FIRST_WAIT;
         loop {
             let before = self.reading.after;
-            match self.read().await {
+            // The consumer may have gone with its server, and what was asked of it has in any case.
+            let nats = self.nats.clone();
+            let lost = || Fault::Rebuild("the connection was lost".to_owned());
+            match nats.while_up(self.read()).await.unwrap_or_else(lost) {
                 Fault::Rebuild(why) => {
                     tracing::debug!(stream = self.reading.stream, why, "the reader of a stream is made anew");
                 }
@@ -132,6 +140,11 @@ impl Worker {
                     return;
                 }
             }
+            while !self.nats.is_up() {
+                // Nothing to try: what waits must not have grown when the server is there again.
+                tokio::time::sleep(LOOK).await;
+                wait = FIRST_WAIT;
+            }
             wait = if self.reading.after > before { FIRST_WAIT } else { wait.saturating_mul(2).min(LONGEST_WAIT) };
             tokio::time::sleep(wait).await;
         }
@@ -139,9 +152,10 @@ impl Worker {
 
     /// Reads by one consumer on the server until that is of no use any more.
     async fn read(&mut self) -> Fault {
-        let consumer = match self.consumer().await {
-            Ok(consumer) => consumer,
-            Err(fault) => return fault,
+        let consumer = match tokio::time::timeout(MAKING, self.consumer()).await {
+            Ok(Ok(consumer)) => consumer,
+            Ok(Err(fault)) => return fault,
+            Err(_) => return Fault::Rebuild("the server does not make a consumer in time".to_owned()),
         };
         let mut expected = 1;
         loop {

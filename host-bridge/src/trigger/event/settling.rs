@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Wait after the bus did not answer the first time.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// Longest wait until it is asked again.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// What the bus has taken, or never will.
 #[derive(Debug)]

@@ -9,7 +9,6 @@ use crate::dispatch::Effect;
 use crate::nats::{Nats, NatsSettings, Preset};
 use artifacts::nats::NatsServer;
 use async_nats::jetstream::stream::Config;
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -18,19 +17,6 @@ use tokio::time::Instant;
 const EVENTS: usize = 240;
 /// Longest time without a settlement, from the death of the leader on: an election and a lease.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-
-fn cluster() -> Vec<NatsServer> {
-    let taken: Vec<_> = (0..3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    let ports: Vec<_> = taken.iter().map(|taken| taken.local_addr().unwrap().port()).collect();
-    drop(taken);
-    let routes: Vec<_> = ports.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
-    let routes = routes.join(", ");
-    let server = |(number, port): (usize, &u16)| {
-        let cluster = format!("cluster {{ name: c, listen: \"127.0.0.1:{port}\", routes: [{routes}] }}");
-        NatsServer::configured(&format!("server_name: n{number}\n{cluster}"))
-    };
-    ports.iter().enumerate().map(server).collect()
-}
 
 async fn open_on_all(servers: &[NatsServer]) -> NatsBus {
     let settings = NatsSettings {
@@ -54,7 +40,7 @@ async fn open_on_all(servers: &[NatsServer]) -> NatsBus {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_leaders_of_streams_and_positions_die_under_load_and_nothing_is_lost_or_doubled() {
-    let mut servers = cluster();
+    let mut servers = NatsServer::cluster();
     let bus = open_on_all(&servers).await;
     let consumer = bus.consume(orders()).await.unwrap();
     let published = Arc::new(AtomicUsize::new(0));

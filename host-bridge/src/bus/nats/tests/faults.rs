@@ -63,6 +63,24 @@ async fn while_the_server_is_away_it_says_so_at_once_and_then_goes_on() {
     assert_eq!(stored(&bus, "STOCK").await, 1);
 }
 
+/// What was asked of a server that died will not be answered: nobody waits until that would be a fault.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_the_kill_of_the_server_events_come_before_its_silence_would_count() {
+    let mut server = NatsServer::start();
+    let bus = open(&server.url(), "one", Arc::new(clock())).await;
+    let consumer = bus.consume(orders()).await.unwrap();
+    publish(&bus, &["warm"]).await;
+    take(&consumer, 1).await;
+    for id in ["a", "b", "c"] {
+        server.kill();
+        server.restart();
+        let began = Instant::now();
+        until("it is published", async || bus.publish(event("order.created", id)).await.is_ok()).await;
+        assert_eq!(take(&consumer, 1).await.remove(0).event.id(), Some(id));
+        assert!(began.elapsed() < Duration::from_secs(2), "{id} came after {:?}", began.elapsed());
+    }
+}
+
 /// Every request is answered late or never, and carried out late: each outcome is unknown for a while.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_stops_for_longer_than_any_timeout_loses_and_doubles_nothing() {

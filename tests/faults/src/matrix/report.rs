@@ -1,0 +1,172 @@
+//! What a row of the matrix came to, for people and for programs.
+
+use super::Injection;
+use super::fault::{Fault, Setup};
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// Normal flow is to be there again within this time, in 99 of 100 cases.
+pub(super) const GOAL: Duration = Duration::from_secs(5);
+
+/// One row.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Where.
+    pub setup: Setup,
+    /// What.
+    pub fault: Fault,
+    /// How often, as the evidence has it.
+    pub injected: u32,
+    /// Orders the customers asked for meanwhile.
+    pub orders: usize,
+    /// Effects that are lost.
+    pub lost: usize,
+    /// Effects that are there twice.
+    pub doubled: usize,
+    /// What else may not be: parts that disagree, dead letters.
+    pub wrong: usize,
+    /// All of it in words; empty where everything holds.
+    pub findings: String,
+    /// How long the row took.
+    pub seconds: u64,
+    recoveries: Vec<Duration>,
+    beneath: Vec<Duration>,
+}
+
+impl Report {
+    pub(super) fn new(setup: Setup, fault: Fault) -> Self {
+        let (recoveries, beneath) = (Vec::new(), Vec::new());
+        let counts = (0, 0, 0, 0, 0, 0);
+        let (injected, orders, lost, doubled, wrong, seconds) = counts;
+        Self {
+            setup,
+            fault,
+            injected,
+            orders,
+            lost,
+            doubled,
+            wrong,
+            findings: String::new(),
+            seconds,
+            recoveries,
+            beneath,
+        }
+    }
+
+    pub(super) fn note(&mut self, injection: Injection) {
+        self.injected += injection.counted;
+        self.recoveries.extend(injection.recovery);
+        self.beneath.extend(injection.beneath);
+    }
+
+    /// Whether nothing is lost, doubled or wrong.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// Whether normal flow came back within the goal.
+    #[must_use]
+    pub fn is_quick(&self) -> bool {
+        self.recovery(99).is_none_or(|recovery| recovery <= GOAL)
+    }
+
+    /// A percentile of the time from the end of the fault to normal flow.
+    #[must_use]
+    pub fn recovery(&self, percent: usize) -> Option<Duration> {
+        percentile(&self.recoveries, percent)
+    }
+
+    /// The same of the part of it in which no client of the servers could have gone on.
+    #[must_use]
+    pub fn beneath(&self, percent: usize) -> Option<Duration> {
+        percentile(&self.beneath, percent)
+    }
+
+    fn json(&self) -> Value {
+        let milliseconds =
+            |times: &[Duration]| times.iter().map(Duration::as_millis).map(|ms| ms as u64).collect::<Vec<_>>();
+        json!({
+            "setup": self.setup.to_string(), "fault": self.fault.to_string(), "injected": self.injected,
+            "orders": self.orders, "lost": self.lost, "doubled": self.doubled, "wrong": self.wrong,
+            "findings": self.findings, "seconds": self.seconds,
+            "recoveryP50Ms": self.recovery(50).map(|time| time.as_millis() as u64),
+            "recoveryP99Ms": self.recovery(99).map(|time| time.as_millis() as u64),
+            "recoveriesMs": milliseconds(&self.recoveries), "beneathMs": milliseconds(&self.beneath),
+        })
+    }
+}
+
+/// The smallest time that is not below `percent` of all: of few ones the p99 is the longest.
+fn percentile(times: &[Duration], percent: usize) -> Option<Duration> {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    let place = (sorted.len() * percent).div_ceil(100).max(1) - 1;
+    sorted.get(place).copied()
+}
+
+/// The table.
+#[must_use]
+pub fn table(reports: &[Report]) -> String {
+    let mut text = format!(
+        "{:<9} {:<22} {:>8} {:>7} {:>5} {:>8} {:>6} {:>9} {:>9} {:>13}\n",
+        "setup", "fault", "injected", "orders", "lost", "doubled", "wrong", "rec. p50", "rec. p99", "servers' p99"
+    );
+    for report in reports {
+        let Report { setup, fault, injected, orders, lost, doubled, wrong, .. } = report;
+        let [p50, p99] = [50, 99].map(|percent| seconds(report.recovery(percent)));
+        let beneath = seconds(report.beneath(99));
+        let late = if report.is_quick() { "" } else { " late" };
+        // Writing into a string does not fail.
+        let _written = writeln!(
+            text,
+            "{setup:<9} {fault:<22} {injected:>8} {orders:>7} {lost:>5} {doubled:>8} {wrong:>6} {p50:>9} {p99:>9} {beneath:>13}{late}"
+        );
+    }
+    text
+}
+
+fn seconds(time: Option<Duration>) -> String {
+    time.map_or_else(|| "-".to_owned(), |time| format!("{:.2} s", time.as_secs_f64()))
+}
+
+/// Writes all of it to a file, with what it ran on.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub fn write_json(reports: &[Report], file: &Path) -> Result<()> {
+    let rows: Vec<_> = reports.iter().map(Report::json).collect();
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let text = serde_json::to_string_pretty(&json!({
+        "commit": said("git", &["rev-parse", "--short", "HEAD"]),
+        "cores": cores,
+        "natsServer": said(&artifacts::nats::nats_server().to_string_lossy(), &["--version"]),
+        "rows": rows,
+    }))?;
+    std::fs::write(file, text + "\n").with_context(|| file.display().to_string())
+}
+
+/// What a program says of itself.
+fn said(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_few_times_the_longest_is_the_p99() {
+        let times: Vec<_> = (1..=10).map(Duration::from_secs).collect();
+        assert_eq!(percentile(&times, 50), Some(Duration::from_secs(5)));
+        assert_eq!(percentile(&times, 99), Some(Duration::from_secs(10)));
+        assert_eq!(percentile(&[], 99), None);
+        let many: Vec<_> = (1..=200).map(Duration::from_millis).collect();
+        assert_eq!(percentile(&many, 99), Some(Duration::from_millis(198)));
+    }
+}
