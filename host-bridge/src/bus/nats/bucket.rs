@@ -48,9 +48,15 @@ impl Bucket {
 
     /// The keys that hold something, or held it once.
     pub(super) async fn keys(&self) -> Result<Vec<String>, BusError> {
-        let failed = |error: InfoError| BusError::Unavailable(format!("the keys of {}: {error}", self.store.name));
-        let subjects = self.store.stream.info_with_subjects(format!("{}>", self.store.prefix)).await;
-        let subjects: Vec<(String, usize)> = subjects.map_err(failed)?.try_collect().await.map_err(failed)?;
+        let unavailable = |error: &dyn ToString| {
+            BusError::Unavailable(format!("the keys of {}: {}", self.store.name, error.to_string()))
+        };
+        let asking = async {
+            let subjects = self.store.stream.info_with_subjects(format!("{}>", self.store.prefix)).await?;
+            subjects.try_collect::<Vec<(String, usize)>>().await
+        };
+        let asked: Option<Result<_, InfoError>> = self.nats.while_up(asking).await;
+        let subjects = asked.ok_or_else(|| unavailable(&LOST))?.map_err(|error| unavailable(&error))?;
         let key = |(subject, _): &(String, usize)| subject.strip_prefix(&self.store.prefix).map(str::to_owned);
         Ok(subjects.iter().filter_map(key).collect())
     }
