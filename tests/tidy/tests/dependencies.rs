@@ -2,7 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "for tests")]
 
 use std::collections::BTreeSet;
-use tidy::sources;
+use tidy::{Source, sources};
+
+/// The manifests of the workspace. A peer of the bench is a workspace of its own, with versions of its own.
+fn manifests() -> Vec<Source> {
+    let elsewhere = |source: &Source| source.path.starts_with("tests/bench/peers/");
+    sources(&["toml"]).into_iter().filter(|it| it.path.ends_with("Cargo.toml") && !elsewhere(it)).collect()
+}
 
 /// Names under the tables of a manifest whose name ends with `dependencies`, those of targets included.
 fn named(manifest: &toml::Table, found: &mut BTreeSet<String>) {
@@ -20,7 +26,7 @@ fn named(manifest: &toml::Table, found: &mut BTreeSet<String>) {
 fn every_dependency_of_the_workspace_is_one_of_a_member() {
     let mut used = BTreeSet::new();
     let mut offered = BTreeSet::new();
-    for source in sources(&["toml"]).iter().filter(|source| source.path.ends_with("Cargo.toml")) {
+    for source in manifests() {
         let manifest: toml::Table = source.text.parse().unwrap();
         named(&manifest, &mut used);
         if let Some(workspace) = manifest.get("workspace") {
@@ -34,7 +40,7 @@ fn every_dependency_of_the_workspace_is_one_of_a_member() {
 
 #[test]
 fn versions_are_in_one_place() {
-    for source in sources(&["toml"]).iter().filter(|source| source.path.ends_with("/Cargo.toml")) {
+    for source in manifests().iter().filter(|source| source.path.contains('/')) {
         let members = source.text.lines().skip_while(|line| !line.contains("dependencies]"));
         let own: Vec<_> = members.filter(|line| line.contains("version =") && !line.trim().starts_with('#')).collect();
         assert!(own.is_empty(), "{}: versions are in the workspace's Cargo.toml: {own:?}", source.path);

@@ -4,7 +4,7 @@
 use super::*;
 use artifacts::nats::NatsServer;
 use async_nats::jetstream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer than any answer takes, and what is waited for that must not come.
 const NO_ANSWER: Duration = Duration::from_millis(700);
@@ -49,6 +49,12 @@ async fn what_is_held_arrives_once_it_is_released() {
         proxy.hold(ways);
         assert!(!publish(&context, "a.held").await, "{ways:?}");
         proxy.release();
+        // What was held is on its way now, and so may be the client, on another connection.
+        let until = Instant::now() + Duration::from_secs(10);
+        while stored(&context).await == before {
+            assert!(Instant::now() < until, "{ways:?}: it did not arrive");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         assert_eq!(stored(&context).await, before + 1, "{ways:?}");
     }
     assert!(proxy.held() >= 3);

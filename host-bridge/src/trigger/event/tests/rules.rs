@@ -72,7 +72,8 @@ async fn an_outage_spends_no_attempt() {
     assert_eq!(stage.letters().await, Vec::<String>::new());
     assert!(stage.handlers.diary().begun.iter().all(|(_, attempt)| *attempt == 1));
     let probes = stage.handlers.begun().len();
-    assert!(probes < 30, "{probes} hand-outs in a minute");
+    // All three at its begin and at its end, a few while the wait grows, then one a second.
+    assert!(probes <= 72, "{probes} hand-outs in a minute");
     assert_eq!((stage.notes.count("OutageBegan"), stage.notes.count("OutageEnded")), (1, 1));
 }
 
