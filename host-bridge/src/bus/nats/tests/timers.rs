@@ -147,6 +147,33 @@ async fn an_overdue_timer_waits_for_the_answer_to_a_question_that_waited() {
     assert_eq!(stored(&two, "STOCK").await, 2);
 }
 
+/// A retry and the deadline for its outcome are both overdue: the deadline waits until what the retry leads to is settled.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn overdue_timers_fire_one_after_what_follows_from_the_other() {
+    let (url, clock) = (account(), Arc::new(clock()));
+    let one = open(&url, "one", clock.clone()).await;
+    let at = |ms| Millis(START + ms);
+    set(&one, vec![timer("retry", at(0), at(50_000)), timer("deadline", at(0), at(60_000))]).await;
+    drop(sees(&one).await);
+    publish(&one, &["waits"]).await;
+    one.close().await;
+    clock.advance(Duration::from_secs(100));
+    let two = open(&url, "two", clock.clone()).await;
+    let fire = || two.fire_due_timers(at(100_000), TimerRule::CaughtUp);
+    assert!(fire().await.unwrap().is_some(), "what waits is not settled");
+    let (orders, hears) = (wait_and_open(&two, &orders()).await, sees(&two).await);
+    let waits = take(&orders, 1).await.remove(0);
+    settle(&orders, &waits, &[]).await.unwrap();
+    fire().await.unwrap();
+    assert_eq!(stored(&two, "STOCK").await, 1, "the retry alone");
+    fire().await.unwrap();
+    assert_eq!(stored(&two, "STOCK").await, 1, "nobody has heard the retry yet");
+    let retry = take(&hears, 1).await.remove(0);
+    settle(&hears, &retry, &[]).await.unwrap();
+    assert_eq!(fire().await.unwrap(), None);
+    assert_eq!(stored(&two, "STOCK").await, 2);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_an_outage_of_the_server_deadlines_wait_for_what_could_not_be_handled() {
     let mut server = NatsServer::start();

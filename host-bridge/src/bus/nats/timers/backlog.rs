@@ -29,6 +29,11 @@ impl Backlog {
         Ok(Self { since: core.clock.now(), ends: ends(core).await?, followed: 0 })
     }
 
+    /// The same, as part of what is waited for since `since`.
+    pub(super) fn waited_for(self, since: Millis) -> Self {
+        Self { since, ..self }
+    }
+
     /// What followed from it by the time it was drained: the answer to a question that waited is published only when the
     /// question is settled, and the deadline is for the answer. `None` where nothing followed, or it was followed far
     /// enough.

@@ -12,6 +12,9 @@ use std::time::Duration;
 
 /// Timers fired in one step.
 const AT_ONCE: usize = 128;
+/// How far apart overdue timers may have been meant to fire so that they fire together after an outage: an answer takes
+/// longer than this only where somebody waits for it anyway.
+const STEP: Duration = Duration::from_millis(250);
 /// When one is tried again whose event no stream takes, because the manifest changed meanwhile.
 const NO_STREAM_DELAY: Duration = Duration::from_secs(60);
 
@@ -31,14 +34,26 @@ impl Core {
             if keys.is_empty() {
                 return Ok(());
             }
-            let reads = keys.iter().map(|key| self.read_due(*key, now));
-            let read = futures::future::try_join_all(reads).await?;
-            let due: Vec<Due> = read.into_iter().flatten().filter(|due| self.has_stream(due, now)).collect();
-            let events: Vec<&Arc<Event>> = due.iter().map(|due| &due.event).collect();
-            self.publish_all(&events).await?;
-            let marked = due.into_iter().map(|due| self.mark_spent(due));
-            futures::future::try_join_all(marked).await?;
+            self.fire_these(&keys, now).await?;
         }
+    }
+
+    /// Fires the earliest that is due and what is due within [`STEP`] of it; tells whether more is due.
+    pub(super) async fn fire_step(&self, now: Millis) -> Result<bool, BusError> {
+        let first = self.timers.index.lock().as_ref().map(|index| index.first_due(now, STEP, AT_ONCE));
+        let (keys, more) = first.unwrap_or_default();
+        self.fire_these(&keys, now).await?;
+        Ok(more)
+    }
+
+    async fn fire_these(&self, keys: &[TimerKey], now: Millis) -> Result<(), BusError> {
+        let reads = keys.iter().map(|key| self.read_due(*key, now));
+        let read = futures::future::try_join_all(reads).await?;
+        let due: Vec<Due> = read.into_iter().flatten().filter(|due| self.has_stream(due, now)).collect();
+        let events: Vec<&Arc<Event>> = due.iter().map(|due| &due.event).collect();
+        self.publish_all(&events).await?;
+        let marked = due.into_iter().map(|due| self.mark_spent(due));
+        futures::future::try_join_all(marked).await.map(drop)
     }
 
     /// Forgets timers whose time to be remembered is over.

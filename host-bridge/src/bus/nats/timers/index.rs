@@ -4,6 +4,7 @@ use super::slot::{Slot, TimerKey};
 use crate::bus::TimerRule;
 use crate::clock::Millis;
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 /// All timers of the bucket, as far as it was read.
 #[derive(Debug, Default)]
@@ -60,6 +61,16 @@ impl Index {
         let mut ready: Vec<_> = ready.collect();
         ready.sort_unstable();
         ready.into_iter().take(limit).map(|(_, _, key)| key).collect()
+    }
+
+    /// The earliest due at `now` and those up to `step` after it, at most `limit`; whether more are due.
+    pub(super) fn first_due(&self, now: Millis, step: Duration, limit: usize) -> (Vec<TimerKey>, bool) {
+        let overdue = || self.due.iter().take_while(|(fire_at, _)| *fire_at <= now.0);
+        let until = overdue().next().map_or(now, |(fire_at, _)| Millis(*fire_at).after(step));
+        let first = overdue().take_while(|(fire_at, _)| *fire_at <= until.0).take(limit);
+        let first: Vec<_> = first.map(|(_, key)| *key).collect();
+        let more = overdue().nth(first.len()).is_some();
+        (first, more)
     }
 
     /// When the next is due under `rule`; the driver counts on it.

@@ -51,6 +51,9 @@ struct Driving {
     loaded: watch::Receiver<bool>,
     following: JoinHandle<()>,
     backlog: Option<Backlog>,
+    /// Since when timers waited for a backlog: what was overdue then fires step by step, each after what follows from the
+    /// one before is settled, as it would have been without the outage.
+    stepping: Option<Millis>,
     lapses: u64,
 }
 
@@ -127,7 +130,11 @@ impl Core {
             return Err(BusError::Unavailable("the timers cannot be read".to_owned()));
         }
         let rule = self.rule(driving, rule).await?;
-        self.fire_due(now, rule).await?;
+        match driving.stepping.filter(|_| rule == TimerRule::CaughtUp) {
+            None => self.fire_due(now, rule).await?,
+            Some(_) if !self.fire_step(now).await? => driving.stepping = None,
+            Some(since) => driving.backlog = Some(Backlog::found(self).await?.waited_for(since)),
+        }
         self.clean_up(now).await;
         let mut index = self.timers.index.lock();
         Ok(index.as_mut().and_then(|index| index.promise(rule)))
@@ -162,7 +169,7 @@ impl Core {
         let reader = Reader::start(self.nats.clone(), reading);
         let following = tokio::spawn(follow(Arc::downgrade(self), reader, (info.state.last_sequence, loaded)));
         let (holding, lapses) = (taken.holding, 0);
-        *driving = Some(Driving { holding, loaded: seen, following, backlog: Some(backlog), lapses });
+        *driving = Some(Driving { holding, loaded: seen, following, backlog: Some(backlog), stepping: None, lapses });
         Ok(true)
     }
 
@@ -192,6 +199,7 @@ impl Core {
         let since = loop {
             let Some(backlog) = &mut driving.backlog else { return Ok(rule) };
             if !backlog.is_drained(self).await? {
+                driving.stepping = Some(backlog.since);
                 break backlog.since;
             }
             driving.backlog = backlog.followed(self).await?;
