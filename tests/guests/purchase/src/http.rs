@@ -15,7 +15,7 @@ struct Posted<'a> {
     data: &'a RawValue,
 }
 
-#[expect(unsafe_code, missing_docs, reason = "generated bindings")]
+#[expect(unsafe_code, reason = "generated bindings")]
 mod component {
     use super::*;
 
