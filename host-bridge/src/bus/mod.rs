@@ -209,6 +209,9 @@ pub enum Leave {
 /// How long a caller waits before it asks again for a consumer that is held, where the bus cannot tell when to.
 const HELD_WAIT: Duration = Duration::from_millis(500);
 
+/// Longest wait for the backlog of a timer whose period is not known.
+const UNKNOWN_PERIOD: Duration = Duration::from_secs(30);
+
 /// When a timer may fire: downtime must not look like silence, so a deadline that fell due while nobody listened waits
 /// until what arrived meanwhile has been handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,12 +227,16 @@ pub enum TimerRule {
 
 impl TimerRule {
     /// When a timer set at `set_at` for `fire_at` is due: at `fire_at`, or, while catching up, one period
-    /// (`fire_at - set_at`) after the start, whichever is later. One that was set after the start is never held up.
+    /// (`fire_at - set_at`) after the start, whichever is later. One that was set after the start is never held up, but for one that is overdue when it is
+    /// set: a repeat of a handling from before an outage sets it, and its answer is only asked for now.
     #[must_use]
     pub fn due(self, set_at: Millis, fire_at: Millis) -> Millis {
         match self {
             Self::CaughtUp => fire_at,
-            Self::CatchingUp { since } => fire_at.max(since.after(fire_at.since(set_at))),
+            Self::CatchingUp { since } => {
+                let period = if fire_at < set_at { UNKNOWN_PERIOD } else { fire_at.since(set_at) };
+                fire_at.max(since.after(period))
+            }
         }
     }
 }

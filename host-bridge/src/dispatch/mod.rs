@@ -67,7 +67,8 @@ pub struct Timer {
     pub cause: String,
     /// When it is due.
     pub fire_at: Millis,
-    /// When it was set; due timers wait after an outage for at most `fire_at - set_at`.
+    /// When the event that sets it was handed out; due timers wait after an outage for at most `fire_at - set_at`. A repeat
+    /// may set it after `fire_at`.
     pub set_at: Millis,
     /// What to publish then.
     pub event: Arc<Event>,

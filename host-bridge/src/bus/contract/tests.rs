@@ -26,6 +26,7 @@ macro_rules! everywhere {
             a_dead_letter_is_kept, dead_letters_come_newest_first, a_replay_comes_to_who_failed_alone,
             a_discarded_letter_is_gone, due_timers_fire_in_order, timers_survive_a_restart,
             a_cancelled_timer_stays_cancelled, a_fired_timer_is_not_set_again, a_timer_waits_for_the_backlog,
+            a_timer_that_is_overdue_when_it_is_set_waits_for_the_backlog,
             a_timer_of_the_same_name_replaces, the_driver_hears_of_an_earlier_timer);
     };
 }

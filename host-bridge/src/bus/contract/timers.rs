@@ -130,6 +130,21 @@ pub async fn a_timer_waits_for_the_backlog(bench: impl Bench) {
     assert_eq!(works.seen(1).await, ["t-c-100"]);
 }
 
+/// A repeat sets a timer after the instant it was meant for: it waits for the backlog too, since nobody could answer yet.
+pub async fn a_timer_that_is_overdue_when_it_is_set_waits_for_the_backlog(bench: impl Bench) {
+    let works = Clockwork::open(&bench).await;
+    let mut late = timer("t", "c", 100);
+    if let Effect::SetTimer(timer) = &mut late {
+        timer.set_at = at(1_000);
+    }
+    works.carry("c", vec![late]).await;
+    let rule = TimerRule::CatchingUp { since: at(900) };
+    assert!(works.bus.fire_due_timers(at(1_050), rule).await.unwrap().is_some_and(|next| next > at(1_050)));
+    assert!(has_none(&works.sees).await);
+    assert_eq!(works.fire(1_050).await, None);
+    assert_eq!(works.seen(1).await, ["t-c-100"]);
+}
+
 /// The driver is told of a timer that is due before what it was told.
 pub async fn the_driver_hears_of_an_earlier_timer(bench: impl Bench) {
     let works = Clockwork::open(&bench).await;

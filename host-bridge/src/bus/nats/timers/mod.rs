@@ -194,7 +194,7 @@ impl Core {
         let lapses = driving.holding.lapses();
         if lapses != driving.lapses {
             driving.backlog = Some(Backlog::found(self).await?);
-            driving.lapses = lapses;
+            (driving.lapses, driving.stepping) = (lapses, None);
         }
         let since = loop {
             let Some(backlog) = &mut driving.backlog else { return Ok(rule) };
