@@ -32,9 +32,8 @@ pub async fn measure(options: &Options, report: &mut Report) -> Result<()> {
 
 /// The marketplace on `server`.
 fn on(options: &Options, server: &NatsServer, durability: &str) -> Settings {
-    let mut settings = Settings::embedded().of(options.manifest.clone());
-    settings.arguments = ["--nats", &server.url(), "--durability", durability].map(str::to_owned).into();
-    settings
+    let arguments = ["--durability", durability].map(str::to_owned).into();
+    Settings { nats: Some(server.url()), arguments, ..Settings::nats() }.of(options.manifest.clone())
 }
 
 async fn fast(options: &Options, report: &mut Report) -> Result<f64> {

@@ -6,7 +6,7 @@ mod shop;
 
 pub use load::{Load, closed, open};
 pub use marketplace::{Marketplace, place};
-pub use shop::{Bought, Pace, Shop};
+pub use shop::{Bought, Pace, Placed, Shop};
 
 use crate::options::Options;
 use crate::report::{Goal, Report};

@@ -1,7 +1,7 @@
 //! Processes: what `/proc` tells of one, and one that does not outlive its owner.
 
 use anyhow::{Context as _, Result};
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
 
 /// A child that is killed when it is dropped.
 #[derive(Debug)]
@@ -21,12 +21,20 @@ impl Running {
         self.0.id()
     }
 
-    /// Whether it still runs.
+    /// How it ended, if it has.
     ///
     /// # Errors
     /// Where that cannot be asked.
-    pub fn runs(&mut self) -> Result<bool> {
-        Ok(self.0.try_wait()?.is_none())
+    pub fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.0.try_wait()?)
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// Where that cannot be asked.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        Ok(self.0.wait()?)
     }
 }
 

@@ -2,12 +2,12 @@
 
 use crate::client::Connection;
 use crate::options::Options;
-use crate::process;
+use crate::process::{self, Running};
 use anyhow::{Context as _, Result, bail};
 use artifacts::free_address;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -43,7 +43,7 @@ pub struct Target {
     /// From the start of the process until it was ready.
     pub started_in: Duration,
     state: PathBuf,
-    child: Child,
+    child: Running,
 }
 
 impl Target {
@@ -70,7 +70,7 @@ impl Target {
         command.arg("--state-dir").arg(state.join("state"));
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let began = Instant::now();
-        let child = command.spawn().context("starting the process to be measured")?;
+        let child = Running::spawn(&mut command)?;
         let mut target = Self { listen, admin, started_in: Duration::ZERO, state: state.to_owned(), child };
         target.ready(kind, began).await?;
         target.started_in = began.elapsed();
@@ -123,13 +123,6 @@ impl Target {
         Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
         self.child.wait()?;
         Ok(())
-    }
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        let _may_be_gone = self.child.kill();
-        let _may_be_gone = self.child.wait();
     }
 }
 

@@ -57,9 +57,8 @@ struct Drained {
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
 async fn drained(manifest: &Path, events: usize) -> Result<Drained> {
     let server = NatsServer::start();
-    let mut settings = Settings::embedded().of(manifest.to_owned());
-    settings.arguments = ["--nats", &server.url()].map(str::to_owned).into();
-    let host = Host::start(settings).await?;
+    let settings = Settings { nats: Some(server.url()), ..Settings::nats() };
+    let host = Host::start(settings.of(manifest.to_owned())).await?;
     let admin: SocketAddr = host.admin_url().trim_start_matches("http://").parse()?;
     let mut admin = Connection::open(admin).await?;
     command(&mut admin, "pause").await?;

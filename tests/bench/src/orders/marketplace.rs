@@ -1,17 +1,14 @@
 //! The marketplace with its catalogue: an order is placed, and looked at until it is confirmed.
 
-use super::shop::{Bought, Pace, Shop};
+use super::shop::{Bought, Pace, Placed, Shop};
 use crate::catalogue::Catalogue;
 use crate::client::Connection;
 use crate::options::Options;
 use crate::target::{Kind, Target};
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tempfile::TempDir;
-
-/// How long an order may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running marketplace.
 #[derive(Debug)]
@@ -63,18 +60,6 @@ pub async fn place(connection: &mut Connection, catalogue: &Catalogue, pace: Pac
     let reply = connection.post("/api/v1/orders", catalogue.order()).await?;
     ensure!(reply.status == 201, "placing an order: {} {}", reply.status, reply.text());
     let id = reply.text_of("orderId").with_context(|| format!("no orderId in {}", reply.text()))?;
-    let path = format!("/api/v1/orders/{id}");
-    let (mut wait, mut next, mut polls) = (pace.first.saturating_sub(began.elapsed()), pace.next, 0);
-    loop {
-        tokio::time::sleep(wait).await;
-        let reply = connection.get(&path).await?;
-        polls += 1;
-        match reply.text_of("status") {
-            Some("confirmed") => return Ok(Bought { took: began.elapsed(), polls }),
-            Some("pending") if began.elapsed() < PATIENCE => {}
-            _ => bail!("order {id} after {:?}: {} {}", began.elapsed(), reply.status, reply.text()),
-        }
-        wait = next;
-        next = next.mul_f64(1.25);
-    }
+    let order = Placed { path: format!("/api/v1/orders/{id}"), began };
+    order.confirmed(connection, pace, |reply| reply.status == 200 && reply.text_of("status") == Some("pending")).await
 }

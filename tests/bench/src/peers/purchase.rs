@@ -2,9 +2,9 @@
 
 use crate::client::Connection;
 use crate::options::Options;
-use crate::orders::{Bought, Pace, Shop};
+use crate::orders::{Bought, Pace, Placed, Shop};
 use crate::target::{Kind, Target};
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 pub const PRODUCTS: usize = 40;
 /// Pieces of each: they do not run out.
 pub const STOCK: u32 = 1_000_000_000;
-/// How long an order may take.
+/// How long the shelves may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running host with the saga. Dropping it kills it.
@@ -79,19 +79,10 @@ impl Shop for Purchase {
         let began = Instant::now();
         let reply = connection.post("/orders", order).await?;
         ensure!(reply.status == 201, "placing an order: {} {}", reply.status, reply.text());
-        let path = format!("/orders/{id}");
-        let (mut wait, mut next, mut polls) = (pace.first.saturating_sub(began.elapsed()), pace.next, 0);
-        loop {
-            tokio::time::sleep(wait).await;
-            let reply = connection.get(&path).await?;
-            polls += 1;
-            match (reply.status, reply.text_of("status")) {
-                (200, Some("confirmed")) => return Ok(Bought { took: began.elapsed(), polls }),
-                (200, Some("pending")) | (404, _) if began.elapsed() < PATIENCE => {}
-                _ => bail!("order {id} after {:?}: {} {}", began.elapsed(), reply.status, reply.text()),
-            }
-            wait = next;
-            next = next.mul_f64(1.25);
-        }
+        let order = Placed { path: format!("/orders/{id}"), began };
+        // Not known yet: its event is in the log, and the handler has not come to it.
+        order
+            .confirmed(connection, pace, |reply| reply.status == 404 || reply.text_of("status") == Some("pending"))
+            .await
     }
 }

@@ -79,7 +79,7 @@ impl Restate {
     /// Where one has ended by itself before: its figures would be of something else.
     pub fn stop(mut self) -> Result<()> {
         for (name, process) in [("the server", &mut self.server), ("the service", &mut self.service)] {
-            ensure!(process.runs()?, "{name} of Restate ended while it was measured");
+            ensure!(process.try_wait()?.is_none(), "{name} of Restate ended while it was measured");
         }
         Ok(())
     }
