@@ -1,11 +1,13 @@
 //! One connection to a NATS cluster, checked once and kept up from then on.
 
 use super::link::{self, Link};
+use super::patience::Patience;
 use super::{Authentication, NatsSettings, Preset};
 use anyhow::Context as _;
 use async_nats::connection::State;
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerInfo};
+use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,8 +19,8 @@ use url::Url;
 const OLDEST_SERVER: (u64, u64) = (2, 10);
 /// How long the first connection may take.
 const CONNECTING: Duration = Duration::from_secs(5);
-/// How long the server may take over one request. A leader's election takes about as long.
-const REQUEST: Duration = Duration::from_secs(3);
+/// How long the server may take over one request at most. A leader's election takes about as long.
+pub(super) const REQUEST: Duration = Duration::from_secs(3);
 /// A server that answers no ping for twice this is gone, whatever TCP says.
 const PING: Duration = Duration::from_secs(2);
 /// Publishings that the server owes an answer, at most: past it publishers wait.
@@ -35,6 +37,7 @@ struct Inner {
     preset: Preset,
     servers: String,
     link: Arc<Link>,
+    patience: Mutex<Patience>,
     _watch: AbortOnDropHandle<()>,
 }
 
@@ -91,7 +94,8 @@ impl Nats {
             .build(client.clone());
         let watch = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&link).watch(client.clone())));
         let preset = settings.preset;
-        Ok(Self(Arc::new(Inner { client, jetstream, preset, servers, link, _watch: watch })))
+        let patience = Mutex::default();
+        Ok(Self(Arc::new(Inner { client, jetstream, preset, servers, link, patience, _watch: watch })))
     }
 
     /// The client.
@@ -147,6 +151,10 @@ impl Nats {
 
     pub(super) fn link(&self) -> &Link {
         &self.0.link
+    }
+
+    pub(super) fn patience(&self) -> &Mutex<Patience> {
+        &self.0.patience
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod connection;
 mod link;
+mod patience;
 mod preset;
 mod request;
 mod settings;

@@ -1,6 +1,7 @@
 //! One request to the server: answered, refused, or told at once why it has no answer.
 
 use super::Nats;
+use super::connection::REQUEST;
 use super::link::Past;
 use async_nats::client::{Request, RequestErrorKind};
 use async_nats::jetstream::ErrorCode;
@@ -9,7 +10,9 @@ use async_nats::{HeaderMap, Message, Subject};
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// Why a request has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,10 +58,29 @@ impl ApiError {
 }
 
 impl Nats {
-    /// Sends a request and waits for its answer: not at all where the server is known to be away, and no longer than the
-    /// connection lasts.
+    /// Sends a request and waits for its answer: not at all where the server is known to be away, no longer than the
+    /// connection lasts, and not much longer than for the last ones.
     pub(crate) async fn ask(
         &self,
+        subject: String,
+        headers: Option<HeaderMap>,
+        payload: Bytes,
+    ) -> Result<Message, NoAnswer> {
+        let wait = self.patience().lock().wait(REQUEST);
+        let began = Instant::now();
+        let answered = self.ask_for(wait, subject, headers, payload).await;
+        match &answered {
+            Ok(_) => self.learn(began.elapsed()),
+            // Nothing came in time; what cut the wait short says nothing of how long answers take.
+            Err(NoAnswer::Lost(_)) if began.elapsed() >= wait => self.learn(wait * 2),
+            Err(_) => {}
+        }
+        answered
+    }
+
+    async fn ask_for(
+        &self,
+        wait: Duration,
         subject: String,
         headers: Option<HeaderMap>,
         payload: Bytes,
@@ -70,7 +92,7 @@ impl Nats {
         if let Some(reason) = self.why_down() {
             return Err(NoAnswer::Away(reason));
         }
-        let request = Request { headers, ..Request::new().payload(payload) };
+        let request = Request { headers, ..Request::new().payload(payload).timeout(Some(wait)) };
         let answered = tokio::select! {
             biased;
             answered = self.client().send_request(subject.clone(), request) => answered,
@@ -109,10 +131,32 @@ impl Nats {
         }
     }
 
+    /// Waits for one answer of the server: `None` where the connection is lost or was not there, and where it takes much
+    /// longer than the last ones. What was asked for may have happened.
+    pub(crate) async fn answer<T>(&self, asking: impl Future<Output = T>) -> Option<T> {
+        let wait = self.patience().lock().wait(REQUEST);
+        let began = Instant::now();
+        match self.while_up(tokio::time::timeout(wait, asking)).await? {
+            Ok(answered) => {
+                self.learn(began.elapsed());
+                Some(answered)
+            }
+            Err(_) => {
+                self.learn(wait * 2);
+                self.link().doubt();
+                None
+            }
+        }
+    }
+
+    fn learn(&self, took: Duration) {
+        self.patience().lock().learn(took);
+    }
+
     /// Asks JetStream's API: `name` such as `STREAM.INFO.ORDERS`.
     pub(crate) async fn api<T: DeserializeOwned>(&self, name: &str, body: &impl Serialize) -> Result<T, ApiError> {
         let body = serde_json::to_vec(body).map_err(|error| ApiError::Foreign(error.to_string()))?;
-        let answer = self.ask(format!("$JS.API.{name}"), None, body.into()).await?;
+        let answer = self.ask_for(REQUEST, format!("$JS.API.{name}"), None, body.into()).await?;
         parse(&answer.payload)
     }
 }

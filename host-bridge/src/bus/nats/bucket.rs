@@ -16,7 +16,7 @@ pub(super) struct Bucket {
 }
 
 /// Why there is no answer.
-const LOST: &str = "the connection to NATS was lost before the answer came";
+const LOST: &str = "NATS did not answer in time, or the connection was lost before it could";
 
 /// A value as it was read.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ impl Bucket {
         let unavailable = |error: &dyn ToString| {
             BusError::Unavailable(format!("{key} of {}: {}", self.store.name, error.to_string()))
         };
-        let entry = self.nats.while_up(self.store.entry(key)).await.ok_or_else(|| unavailable(&LOST))?;
+        let entry = self.nats.answer(self.store.entry(key)).await.ok_or_else(|| unavailable(&LOST))?;
         let entry = entry.map_err(|error| unavailable(&error))?;
         let Some(entry) = entry else { return Ok(Cell { value: None, revision: 0 }) };
         let value = match entry.operation {
@@ -79,7 +79,7 @@ impl Bucket {
     /// Writes a value where the last revision is `revision`; returns the new one.
     pub(super) async fn write<T: Serialize>(&self, key: &str, value: &T, revision: u64) -> Result<u64, WriteError> {
         let bytes = serde_json::to_vec(value).map_err(|error| WriteError::Unknown(error.to_string()))?;
-        let written = self.nats.while_up(self.store.update(key, bytes.into(), revision)).await;
+        let written = self.nats.answer(self.store.update(key, bytes.into(), revision)).await;
         written.ok_or_else(|| WriteError::Unknown(LOST.to_owned()))?.map_err(|error| match error.kind() {
             UpdateErrorKind::WrongLastRevision => WriteError::Conflict,
             _ => WriteError::Unknown(error.to_string()),
@@ -91,14 +91,14 @@ impl Bucket {
         let bytes = serde_json::to_vec(value).map_err(|error| BusError::Unknown(error.to_string()))?;
         let unknown =
             |error: &dyn ToString| BusError::Unknown(format!("{key} of {}: {}", self.store.name, error.to_string()));
-        let put = self.nats.while_up(self.store.put(key, bytes.into())).await.ok_or_else(|| unknown(&LOST))?;
+        let put = self.nats.answer(self.store.put(key, bytes.into())).await.ok_or_else(|| unknown(&LOST))?;
         put.map_err(|error| unknown(&error))
     }
 
     /// Removes the value that has that revision; whatever was written after it stays. No mark is left in its place: marks
     /// would only pile up.
     pub(super) async fn remove(&self, revision: u64) -> Result<(), WriteError> {
-        let removed = self.nats.while_up(self.store.stream.delete_message(revision)).await;
+        let removed = self.nats.answer(self.store.stream.delete_message(revision)).await;
         let removed = removed.ok_or_else(|| WriteError::Unknown(LOST.to_owned()))?;
         removed.map(|_| ()).map_err(|error| WriteError::Unknown(error.to_string()))
     }

@@ -70,8 +70,8 @@ impl Core {
 
     /// The server's answer; no later than it can still come.
     async fn answered(&self, subject: &str, answer: PublishAckFuture) -> Result<PublishAck, BusError> {
-        let answered = self.nats.while_up(answer.into_future()).await;
-        let lost = || BusError::Unknown(format!("the connection to NATS was lost before {subject} was answered"));
+        let answered = self.nats.answer(answer.into_future()).await;
+        let lost = || BusError::Unknown(format!("publishing {subject}"));
         answered.ok_or_else(lost)?.map_err(|error| refused(subject, &error))
     }
 
