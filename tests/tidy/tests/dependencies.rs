@@ -1,7 +1,8 @@
-//! Rules about dependencies: none is named that nobody uses.
+//! Rules about dependencies: none is named that nobody uses, and the host has the same ones alone and among the tests.
 #![allow(clippy::unwrap_used, reason = "for tests")]
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use tidy::{Source, sources};
 
 /// The manifests of the workspace. A peer of the bench is a workspace of its own, with versions of its own.
@@ -45,4 +46,24 @@ fn versions_are_in_one_place() {
         let own: Vec<_> = members.filter(|line| line.contains("version =") && !line.trim().starts_with('#')).collect();
         assert!(own.is_empty(), "{}: versions are in the workspace's Cargo.toml: {own:?}", source.path);
     }
+}
+
+/// Packages with their features, as `cargo tree` resolves them for `whom`.
+fn resolved(whom: &[&str]) -> BTreeSet<String> {
+    let mut tree = Command::new(env!("CARGO"));
+    tree.current_dir(artifacts::workspace()).args(["tree", "--offline", "--prefix", "none", "--format", "{p} [{f}]"]);
+    let output = tree.args(whom).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
+}
+
+/// Otherwise the README's second command builds Wasmtime once more.
+#[test]
+fn the_host_alone_has_the_dependencies_it_has_among_the_tests() {
+    let alone = resolved(&["-p", "a4co-host", "--edges", "normal,build"]);
+    let among = resolved(&["--workspace", "--edges", "normal,build,dev"]);
+    assert!(alone.len() > 200, "only {alone:?}");
+    let others: Vec<_> = alone.difference(&among).filter(|package| !package.starts_with("a4co-host ")).collect();
+    assert!(others.is_empty(), "add the missing features to host-bridge/Cargo.toml: {others:?}");
 }

@@ -2,11 +2,13 @@
 
 use super::BusError;
 use crate::nats::Nats;
-use async_nats::jetstream::kv::{Operation, Store, UpdateErrorKind};
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::kv::{Operation, Store, UpdateError, UpdateErrorKind};
 use async_nats::jetstream::stream::InfoError;
 use futures::TryStreamExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::error::Error as _;
 
 /// A bucket.
 #[derive(Debug, Clone)]
@@ -80,9 +82,8 @@ impl Bucket {
     pub(super) async fn write<T: Serialize>(&self, key: &str, value: &T, revision: u64) -> Result<u64, WriteError> {
         let bytes = serde_json::to_vec(value).map_err(|error| WriteError::Unknown(error.to_string()))?;
         let written = self.nats.answer(self.store.update(key, bytes.into(), revision)).await;
-        written.ok_or_else(|| WriteError::Unknown(LOST.to_owned()))?.map_err(|error| match error.kind() {
-            UpdateErrorKind::WrongLastRevision => WriteError::Conflict,
-            _ => WriteError::Unknown(error.to_string()),
+        written.ok_or_else(|| WriteError::Unknown(LOST.to_owned()))?.map_err(|error| {
+            if is_conflict(&error) { WriteError::Conflict } else { WriteError::Unknown(error.to_string()) }
         })
     }
 
@@ -104,8 +105,45 @@ impl Bucket {
     }
 }
 
+/// Whether another revision is there, or another write is on its way that comes before: of that a cluster tells by a code
+/// of its own, which the client does not know.
+fn is_conflict(error: &UpdateError) -> bool {
+    if error.kind() == UpdateErrorKind::WrongLastRevision {
+        return true;
+    }
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let refusal = cause.downcast_ref::<async_nats::jetstream::Error>();
+        if refusal.is_some_and(|refusal| refusal.error_code() == ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT) {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
+}
+
 /// A value from its bytes.
 pub(super) fn parse<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, BusError> {
     let parsed = serde_json::from_slice(bytes);
     parsed.map_err(|error| BusError::Unavailable(format!("{key} holds what this version does not know: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+
+    fn refused(code: u64) -> UpdateError {
+        let json = format!(r#"{{"code": 400, "err_code": {code}, "description": "wrong last sequence"}}"#);
+        let error: async_nats::jetstream::Error = serde_json::from_str(&json).unwrap();
+        PublishError::with_source(PublishErrorKind::Other, error).into()
+    }
+
+    #[test]
+    fn a_cluster_that_has_another_write_of_the_key_under_way_has_written_nothing() {
+        assert!(is_conflict(&refused(10_164)));
+        assert!(is_conflict(&UpdateError::new(UpdateErrorKind::WrongLastRevision)));
+        assert!(!is_conflict(&refused(10_077)));
+        assert!(!is_conflict(&UpdateError::new(UpdateErrorKind::TimedOut)));
+    }
 }

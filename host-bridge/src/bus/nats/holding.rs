@@ -14,6 +14,8 @@ use tokio::time::Instant;
 
 /// Wait after a write whose outcome could not be learnt.
 const AGAIN: Duration = Duration::from_millis(100);
+/// Wait after one that was refused though nobody else has written: an earlier one of ours may still be on its way.
+const ON_ITS_WAY: Duration = Duration::from_millis(10);
 
 /// See the module.
 #[derive(Debug)]
@@ -213,7 +215,10 @@ impl Holding {
                         self.landed(changes, began, closing);
                         revision
                     }
-                    Outcome::NotYet(revision) => revision,
+                    Outcome::NotYet(revision) => {
+                        tokio::time::sleep(ON_ITS_WAY).await;
+                        revision
+                    }
                     Outcome::Unknown if closing => return self.end(End::Released),
                     Outcome::Unknown => {
                         tokio::time::sleep(AGAIN).await;

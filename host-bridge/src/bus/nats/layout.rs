@@ -39,8 +39,8 @@ pub(super) async fn ensure(nats: &Nats, names: &Names) -> Result<Buckets, BusErr
 
 /// What a stream says of itself, asked of its leader.
 pub(super) async fn info(nats: &Nats, stream: &str) -> Result<Info, BusError> {
-    let asked = nats.while_up(nats.jetstream().get_stream(stream)).await;
-    let lost = || BusError::Unavailable(format!("stream {stream}: there is no connection to NATS"));
+    let asked = nats.answer(nats.jetstream().get_stream(stream)).await;
+    let lost = || BusError::Unavailable(format!("stream {stream}: NATS did not answer in time"));
     match asked.ok_or_else(lost)? {
         Ok(found) => Ok(found.cached_info().clone()),
         Err(error) => Err(match error.kind() {

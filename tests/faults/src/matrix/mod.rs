@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 
 /// Customers at work: some always wait for an answer, and the log stays one that can be read to its end.
 const CROWD: Crowd = Crowd { count: 12, rest: Duration::from_millis(500) };
+/// The same where three servers store everything: one that comes back must be able to catch up with them, on two cores.
+const SMALLER_CROWD: Crowd = Crowd { count: 8, rest: Duration::from_millis(1_500) };
 /// Products they choose from, and how many there are of each. Of the last one there are too few.
 const PRODUCTS: u32 = 8;
 const STOCK: u32 = 20_000;
@@ -84,7 +86,8 @@ async fn run_in(arena: &mut Arena, faults: &[(Fault, u32)], seed: Seed) -> Resul
     let began = Instant::now();
     let products = stock_up(arena).await?;
     let ids: Vec<_> = products.iter().map(|(id, _)| id.clone()).filter(|id| id != PROBED).collect();
-    let customers = Customers::come(CROWD, &arena.doors(), &ids, seed);
+    let crowd = if arena.setup() == Setup::Cluster { SMALLER_CROWD } else { CROWD };
+    let customers = Customers::come(crowd, &arena.doors(), &ids, seed);
     let mut load = Load { customers, choices: seed.choices(0) };
     eventually("the marketplace is warm", async || (load.customers.asked() >= WARM).then_some(())).await?;
     let mut reports = Vec::new();
