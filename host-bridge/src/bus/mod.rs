@@ -8,6 +8,7 @@ pub mod contract;
 pub mod embedded;
 mod letter_id;
 pub mod nats;
+pub(crate) mod overdue;
 #[cfg(any(test, feature = "contract"))]
 pub mod simulated;
 

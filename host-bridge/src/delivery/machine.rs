@@ -65,8 +65,14 @@ pub struct HandOut<'a> {
     pub attempt: u32,
 }
 
-/// The right to run a suspect: an event whose hand-out had no answer, which may be what killed the process. It runs
-/// alone, so that no innocent neighbour is counted with it.
+/// From how many ends of the process on that it was in hand at an event is a suspect, where it has attempts enough: the
+/// first end is an accident, and what was in hand at it goes on at full speed.
+const SUSPECT: u32 = 2;
+/// Attempts from which on that holds: an innocent that was beside what kills has as many again.
+const ENOUGH: u32 = 4;
+
+/// The right to run a suspect: an event that may be what kills the process. It runs beside no other suspect, so that each
+/// is counted for its own; whoever is none goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Solo {
     None,
@@ -152,9 +158,10 @@ impl Machine {
     pub fn wants_permit(&self, now: Millis) -> bool {
         let open = !self.paused && self.outage.is_none_or(|outage| outage.may_probe(now));
         open && match self.solo {
-            Solo::None => !self.ready.is_empty() && self.settling < self.policy.concurrency.saturating_mul(SETTLING),
-            Solo::Granted => self.in_flight() == 0,
-            Solo::Running(_) => false,
+            Solo::Granted => true,
+            Solo::None | Solo::Running(_) => {
+                !self.ready.is_empty() && self.settling < self.policy.concurrency.saturating_mul(SETTLING)
+            }
         }
     }
 
@@ -183,7 +190,7 @@ impl Machine {
         Some(HandOut { slot, message, key: self.lanes.key(slot), attempt: judge::attempt(message) })
     }
 
-    /// Whether a suspect waits for the right to run alone in the whole process; then [`Machine::grant_solo`].
+    /// Whether a suspect waits for the right to be the only one in the whole process; then [`Machine::grant_solo`].
     #[must_use]
     pub fn wants_solo(&self) -> bool {
         self.solo == Solo::None && !self.suspects.is_empty() && !self.paused
@@ -195,7 +202,7 @@ impl Machine {
         self.solo != Solo::None
     }
 
-    /// Grants it: what is in flight ends, then one suspect runs alone.
+    /// Grants it.
     pub fn grant_solo(&mut self) {
         if self.wants_solo() {
             self.solo = Solo::Granted;
@@ -261,15 +268,16 @@ impl Machine {
     /// How many events to fetch; 0 for none now.
     #[must_use]
     pub fn fetch(&self) -> usize {
-        let runnable = self.permits + self.ready.len() + self.suspects.len();
         if self.paused {
             return 0;
         }
+        // Suspects wait for each other: whoever is none must get past.
+        let runnable = self.permits + self.ready.len();
         let held = Held { runnable, events: self.lanes.len(), bytes: self.lanes.bytes() };
         let wanted = room::fetch(held, self.policy.concurrency);
         match self.outage {
             None => wanted,
-            Some(_) if runnable > 0 => 0,
+            Some(_) if runnable + self.suspects.len() > 0 => 0,
             Some(_) => wanted.min(1),
         }
     }
@@ -342,7 +350,7 @@ impl Machine {
         let Some(entry) = self.lanes.get_mut(slot) else { return };
         entry.state = State::Ready;
         let unanswered = entry.message.unanswered;
-        if unanswered == 0 {
+        if unanswered < if self.policy.max_attempts < ENOUGH { 1 } else { SUSPECT } {
             self.ready.push_back(slot);
             return;
         }

@@ -23,9 +23,10 @@ mod rows;
 mod schema;
 mod sizes;
 pub(crate) mod state;
+pub(crate) mod stepping;
 #[cfg(test)]
 mod tests;
-mod timers;
+pub(crate) mod timers;
 mod upkeep;
 mod values;
 mod vitals;

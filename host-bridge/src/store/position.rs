@@ -149,6 +149,11 @@ impl Position {
         self.outstanding.keys().next().map_or(self.cursor, |first| first - 1)
     }
 
+    /// Every matching event up to `end` is settled.
+    pub(crate) fn has_settled(&self, end: u64) -> bool {
+        self.outstanding.keys().next().is_none_or(|first| *first > end) && (self.unread == 0 || self.cursor >= end)
+    }
+
     /// What was there when the process started is settled.
     pub(crate) fn drained(&self) -> bool {
         self.settled_to() >= self.backlog_end

@@ -3,7 +3,8 @@
 use super::batch::TimerRow;
 use super::hash::{self, TimerKey};
 use super::state::State;
-use crate::bus::TimerRule;
+use super::stepping::Stepping;
+use crate::bus::{TimerRule, overdue};
 use crate::clock::Millis;
 use crate::dispatch::Timer;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -25,6 +26,8 @@ pub(crate) struct Timers {
     spent: BTreeMap<u64, FxHashSet<u64>>,
     /// What the driver was told: when it will look again.
     promised: Option<u64>,
+    /// What overdue timers wait for, after a start.
+    pub stepping: Option<Stepping>,
     /// The driver has been told something.
     driven: bool,
     pub changed: Arc<Notify>,
@@ -77,6 +80,18 @@ impl Timers {
         let mut ready: Vec<_> = ready.collect();
         ready.sort_unstable();
         ready.into_iter().take(limit).map(|(_, key, id)| (key, id)).collect()
+    }
+
+    /// The first step of those overdue at `now`, at most `limit`; whether more are.
+    pub(crate) fn first_step(&self, now: Millis, limit: usize) -> (Vec<Due>, bool) {
+        let (keys, more) = overdue::first(&self.due, now, limit);
+        let due = keys.into_iter().filter_map(|key| self.slots.get(&key).map(|slot| (key, slot.id)));
+        (due.collect(), more)
+    }
+
+    /// Whether one is overdue that waits.
+    pub(crate) fn hold_back(&self, now: Millis) -> bool {
+        self.stepping.is_some() && self.due.first().is_some_and(|(fire_at, _)| *fire_at <= now.0)
     }
 
     /// When the next is due under `rule`; the driver counts on it until [`Timers::changed`].

@@ -34,6 +34,7 @@ macro_rules! everywhere {
 mod embedded {
     everywhere!(in_a_file);
     // The simulation lets a test open a consumer beside one it holds, and carries effects out one by one, as a broker.
+    suite!(in_a_file: overdue_timers_fire_one_after_what_follows_from_the_other);
     suite!(in_a_file: a_consumer_has_one_holder, a_later_filter_gets_old_events_beside, a_timer_without_a_stream_undoes_all, settling_is_all_or_nothing);
 }
 

@@ -145,6 +145,29 @@ pub async fn a_timer_that_is_overdue_when_it_is_set_waits_for_the_backlog(bench:
     assert_eq!(works.seen(1).await, ["t-c-100"]);
 }
 
+/// A retry and the deadline for its outcome are both overdue after downtime: the deadline waits until what the retry leads
+/// to is settled.
+pub async fn overdue_timers_fire_one_after_what_follows_from_the_other(bench: impl Bench) {
+    let works = Clockwork::open(&bench).await;
+    works.carry("c", vec![timer("deadline", "c", 1_100), timer("retry", "c", 100)]).await;
+    let down = at(5_000);
+    let rule = TimerRule::CatchingUp { since: down };
+    assert_eq!(works.bus.fire_due_timers(down, rule).await.unwrap(), Some(at(5_100)), "no earlier than its period");
+    assert!(works.fire(5_000).await.is_some_and(|next| next < at(5_100)), "the deadline waits, and not for long");
+    let retry = take_one(&works.sees).await;
+    assert_eq!(retry.event.id(), Some("retry-c-100"));
+    works.fire(5_000).await;
+    assert!(has_none(&works.sees).await, "nobody has settled the retry yet");
+    let answer = vec![Effect::Publish(event("stock.low", "answer"))];
+    settle(&works.sees, &retry, answer).await;
+    works.fire(5_000).await;
+    let answer = take_one(&works.sees).await;
+    assert_eq!(answer.event.id(), Some("answer"), "and not the deadline");
+    settle(&works.sees, &answer, Vec::new()).await;
+    assert_eq!(works.fire(5_000).await, None);
+    assert_eq!(works.seen(1).await, ["deadline-c-1100"]);
+}
+
 /// The driver is told of a timer that is due before what it was told.
 pub async fn the_driver_hears_of_an_earlier_timer(bench: impl Bench) {
     let works = Clockwork::open(&bench).await;

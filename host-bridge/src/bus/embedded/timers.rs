@@ -7,6 +7,8 @@ use crate::durability::{Durability as _, Watermark};
 use crate::event::Event;
 use crate::store::log::{Prepared, Wakes};
 use crate::store::readers;
+use crate::store::stepping::Fires;
+use crate::store::timers::Due;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,26 +16,52 @@ use std::time::Duration;
 const AT_ONCE: usize = 256;
 /// When one is tried again whose event no stream takes, because the manifest changed meanwhile.
 const NO_STREAM_DELAY: Duration = Duration::from_secs(60);
+/// How often it is looked whether what overdue timers wait for is settled.
+const LOOK: Duration = Duration::from_millis(20);
 
 impl EmbeddedBus {
     pub(super) async fn fire(&self, now: Millis, rule: TimerRule) -> Result<Option<Millis>, BusError> {
+        let holds = match self.store.look(|state| state.fires(rule)) {
+            Fires::Due(holds) => {
+                self.fire_due(now, holds).await?;
+                holds
+            }
+            Fires::Step => {
+                let (due, more) = self.store.look(|state| state.timers.first_step(now, AT_ONCE));
+                self.fire_these(due, now).await?;
+                self.store.look(|state| state.stepped(more));
+                rule
+            }
+        };
+        let (next, waits) = self.store.look(|state| (state.timers.promise(holds), state.timers.hold_back(now)));
+        // While the host says that consumers catch up, it says itself when they have.
+        let look = now.after(LOOK);
+        Ok(if waits && rule == TimerRule::CaughtUp { next.map(|next| next.min(look)) } else { next })
+    }
+
+    async fn fire_due(&self, now: Millis, rule: TimerRule) -> Result<(), BusError> {
         loop {
             let due = self.store.look(|state| state.timers.due(now, rule, AT_ONCE));
             if due.is_empty() {
-                return Ok(self.store.look(|state| state.timers.promise(rule)));
+                return Ok(());
             }
-            // A timer's row number is the tick at which it was set; its event is read from the row.
-            let newest = due.iter().map(|(_, id)| *id).max().unwrap_or(0);
-            self.store.durable(Watermark(newest)).await;
-            let ids: Vec<u64> = due.iter().map(|(_, id)| *id).collect();
-            let events = self.store.read(|connection| readers::timer_events(connection, &ids)).map_err(away)?;
-            for (due, event) in due.into_iter().zip(events) {
-                self.fire_one(due, event.as_ref(), now)?;
-            }
+            self.fire_these(due, now).await?;
         }
     }
 
-    fn fire_one(&self, due: ((u64, u64), u64), event: Option<&Arc<Event>>, now: Millis) -> Result<(), BusError> {
+    async fn fire_these(&self, due: Vec<Due>, now: Millis) -> Result<(), BusError> {
+        // A timer's row number is the tick at which it was set; its event is read from the row.
+        let newest = due.iter().map(|(_, id)| *id).max().unwrap_or(0);
+        self.store.durable(Watermark(newest)).await;
+        let ids: Vec<u64> = due.iter().map(|(_, id)| *id).collect();
+        let events = self.store.read(|connection| readers::timer_events(connection, &ids)).map_err(away)?;
+        for (due, event) in due.into_iter().zip(events) {
+            self.fire_one(due, event.as_ref(), now)?;
+        }
+        Ok(())
+    }
+
+    fn fire_one(&self, due: Due, event: Option<&Arc<Event>>, now: Millis) -> Result<(), BusError> {
         let mut wakes = Wakes::new();
         let prepared = event.map(Prepared::new);
         let result = self.store.change(|state| {

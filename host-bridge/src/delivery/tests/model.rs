@@ -143,13 +143,15 @@ impl Model {
         let earlier = (1..sequence).filter(|other| self.key(*other) == self.key(sequence));
         let open: Vec<_> = earlier.filter(|other| !self.settled.contains(other)).collect();
         assert!(open.is_empty(), "{sequence} handed out before {open:?} of its key are settled");
-        let alone = self.machine.in_flight() == 1;
+        let is_suspect = message.unanswered > 0;
         let suspect_runs = self.suspect.is_some_and(|suspect| self.in_flight.iter().any(|(_, one)| *one == suspect));
-        assert!(!suspect_runs, "{sequence} handed out beside a suspect");
-        assert!(message.unanswered == 0 || alone, "suspect {sequence} handed out beside others");
+        assert!(!(is_suspect && suspect_runs), "{sequence} handed out beside another suspect");
         assert!(message.failures < policy().max_attempts && message.unanswered < policy().max_attempts);
         assert!(message.not_before.is_none_or(|at| at <= self.now), "{sequence} handed out too early");
-        self.suspect = (message.unanswered > 0).then_some(sequence);
+        if is_suspect || self.suspect == Some(sequence) {
+            // One that has answered and comes again is none any more.
+            self.suspect = is_suspect.then_some(sequence);
+        }
     }
 
     fn carry(&mut self, output: Output) {

@@ -185,21 +185,42 @@ fn the_dead_unseen_keep_their_place_in_the_key() {
 }
 
 #[test]
-fn a_suspect_runs_alone() {
+fn one_suspect_runs_at_a_time_and_whoever_is_none_goes_on() {
     world()
         .arrive(&[(1, "a")])
         .arrive_as(Message { unanswered: 1, ..message(2) }, "b")
+        .arrive_as(Message { unanswered: 1, ..message(3) }, "c")
         .run()
-        .arrive(&[(3, "c")])
-        .told(&["hand out 1 (1)", "hand out 3 (1)"])
+        .told(&["hand out 1 (1)"])
         .grant_solo()
+        .told(&["hand out 2 (2)"])
         .arrive(&[(4, "d")])
-        .told(&[])
-        .answer(1, done())
-        .answer(3, done())
-        .told(&["settle 1", "settle 3", "hand out 2 (2)"])
+        .told(&["hand out 4 (1)"])
         .answer(2, done())
-        .told(&["settle 2", "hand out 4 (1)"]);
+        .told(&["settle 2"])
+        .grant_solo()
+        .told(&["hand out 3 (2)"]);
+}
+
+#[test]
+fn what_was_in_hand_at_one_end_goes_on_at_full_speed_where_it_has_attempts_enough() {
+    let world = World::new(Policy { max_attempts: 4, ..policy() })
+        .arrive_as(Message { unanswered: 1, ..message(1) }, "a")
+        .arrive_as(Message { unanswered: 1, ..message(2) }, "b")
+        .arrive_as(Message { unanswered: 2, ..message(3) }, "c")
+        .run()
+        .told(&["caught up", "hand out 1 (2)", "hand out 2 (2)"]);
+    assert!(world.machine.wants_solo(), "it was in hand at two");
+    world.grant_solo().told(&["hand out 3 (3)"]);
+}
+
+#[test]
+fn suspects_in_line_keep_nobody_else_from_being_fetched() {
+    let mut world = world();
+    for sequence in 1..=9 {
+        world = world.arrive_as(Message { unanswered: 1, ..message(sequence) }, &format!("key-{sequence}"));
+    }
+    assert!(world.machine.fetch() > 0);
 }
 
 #[test]

@@ -5,12 +5,9 @@ use crate::bus::BusError;
 use crate::bus::nats::core::Core;
 use crate::bus::nats::record::Record;
 use crate::bus::nats::{layout, positions, replays};
+use crate::bus::overdue::FARTHEST;
 use crate::clock::Millis;
 use std::collections::BTreeMap;
-
-/// How far what follows from a backlog is followed: an event that waited, the command it leads to, the answer to that. Under
-/// load something is under way always, and deadlines cannot wait for all of it.
-const FARTHEST: u32 = 3;
 
 /// See the module.
 #[derive(Debug)]

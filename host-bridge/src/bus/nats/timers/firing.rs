@@ -12,9 +12,6 @@ use std::time::Duration;
 
 /// Timers fired in one step.
 const AT_ONCE: usize = 128;
-/// How far apart overdue timers may have been meant to fire so that they fire together after an outage: an answer takes
-/// longer than this only where somebody waits for it anyway.
-const STEP: Duration = Duration::from_millis(250);
 /// When one is tried again whose event no stream takes, because the manifest changed meanwhile.
 const NO_STREAM_DELAY: Duration = Duration::from_secs(60);
 
@@ -38,9 +35,9 @@ impl Core {
         }
     }
 
-    /// Fires the earliest that is due and what is due within [`STEP`] of it; tells whether more is due.
+    /// Fires the first step of what is overdue; tells whether more is.
     pub(super) async fn fire_step(&self, now: Millis) -> Result<bool, BusError> {
-        let first = self.timers.index.lock().as_ref().map(|index| index.first_due(now, STEP, AT_ONCE));
+        let first = self.timers.index.lock().as_ref().map(|index| index.first_step(now, AT_ONCE));
         let (keys, more) = first.unwrap_or_default();
         self.fire_these(&keys, now).await?;
         Ok(more)

@@ -1,10 +1,9 @@
 //! When each timer is due, in the memory of the one process that fires them.
 
 use super::slot::{Slot, TimerKey};
-use crate::bus::TimerRule;
+use crate::bus::{TimerRule, overdue};
 use crate::clock::Millis;
 use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
 
 /// All timers of the bucket, as far as it was read.
 #[derive(Debug, Default)]
@@ -63,14 +62,9 @@ impl Index {
         ready.into_iter().take(limit).map(|(_, _, key)| key).collect()
     }
 
-    /// The earliest due at `now` and those up to `step` after it, at most `limit`; whether more are due.
-    pub(super) fn first_due(&self, now: Millis, step: Duration, limit: usize) -> (Vec<TimerKey>, bool) {
-        let overdue = || self.due.iter().take_while(|(fire_at, _)| *fire_at <= now.0);
-        let until = overdue().next().map_or(now, |(fire_at, _)| Millis(*fire_at).after(step));
-        let first = overdue().take_while(|(fire_at, _)| *fire_at <= until.0).take(limit);
-        let first: Vec<_> = first.map(|(_, key)| *key).collect();
-        let more = overdue().nth(first.len()).is_some();
-        (first, more)
+    /// The first step of those overdue at `now`, at most `limit`; whether more are.
+    pub(super) fn first_step(&self, now: Millis, limit: usize) -> (Vec<TimerKey>, bool) {
+        overdue::first(&self.due, now, limit)
     }
 
     /// When the next is due under `rule`; the driver counts on it.
