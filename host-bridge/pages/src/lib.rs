@@ -8,7 +8,7 @@
 mod page;
 mod vfs;
 
-pub use vfs::NAME;
+pub use vfs::{NAME, register};
 
 use rusqlite::{Connection, OpenFlags, ffi};
 use std::ffi::c_int;
@@ -22,7 +22,7 @@ pub const RESERVED: u8 = 4;
 /// # Errors
 /// What SQLite says.
 pub fn open(file: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
-    vfs::register()?;
+    register()?;
     Connection::open_with_flags_and_vfs(file, flags, NAME)
 }
 
@@ -43,6 +43,12 @@ pub fn reserve(connection: &Connection) -> rusqlite::Result<()> {
         ffi::SQLITE_OK => Ok(()),
         code => Err(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)),
     }
+}
+
+/// Whether a page, the first of which has the number 0, is what was written there.
+#[must_use]
+pub fn is_sound(number: u64, bytes: &[u8]) -> bool {
+    page::Page::numbered(number).is_sound(bytes)
 }
 
 /// Whether an error says that a page is not what was written.

@@ -20,6 +20,11 @@ impl Page {
         whole.then(|| Self { number: offset / size })
     }
 
+    /// The page of that number, from 0.
+    pub(crate) fn numbered(number: u64) -> Self {
+        Self { number }
+    }
+
     /// Writes the checksum to the end of the page.
     pub(crate) fn seal(self, bytes: &mut [u8]) {
         let sum = self.sum(bytes);

@@ -33,8 +33,11 @@ struct Methods {
 static BASE: OnceLock<Base> = OnceLock::new();
 static METHODS: OnceLock<Methods> = OnceLock::new();
 
-/// Makes the file system known to SQLite, once a process.
-pub(crate) fn register() -> rusqlite::Result<()> {
+/// Makes the file system known to SQLite, once a process: for whoever names it in a URI.
+///
+/// # Errors
+/// Where SQLite does not take it.
+pub fn register() -> rusqlite::Result<()> {
     static REGISTERED: OnceLock<c_int> = OnceLock::new();
     match REGISTERED.get_or_init(register_now) {
         &ffi::SQLITE_OK => Ok(()),

@@ -1,6 +1,7 @@
 //! How the admin routes answer: JSON, or an RFC 9457 problem.
 
 use crate::bus::BusError;
+use crate::durability::Stalled;
 use axum::extract::rejection::QueryRejection;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -33,6 +34,12 @@ impl From<BusError> for Refusal {
             BusError::Lost(_) | BusError::Unknown(_) | BusError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, error.to_string())
+    }
+}
+
+impl From<Stalled> for Refusal {
+    fn from(stalled: Stalled) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, stalled.to_string())
     }
 }
 

@@ -21,6 +21,6 @@ pub(super) async fn resume(admin: State<Admin>, name: Path<(String, String)>) ->
 async fn set(State(admin): State<Admin>, Path((component, stream)): Path<(String, String)>, paused: bool) -> Answer {
     let watermark = admin.bus.pause(&component, &stream, paused).await?;
     admin.operations.paused(&component, &stream, paused);
-    admin.durability.durable(watermark).await;
+    admin.durability.flushed(watermark).await?;
     Ok(json(&object!({ "component": component, "stream": stream, "paused": paused })))
 }

@@ -34,12 +34,12 @@ pub(super) async fn show(State(admin): State<Admin>, Path(id): Path<String>) -> 
 
 pub(super) async fn replay(State(admin): State<Admin>, Path(id): Path<String>) -> Answer {
     let watermark = admin.bus.replay(&id).await?;
-    admin.durability.durable(watermark).await;
+    admin.durability.flushed(watermark).await?;
     Ok(json(&object!({ "id": id, "replayed": true })))
 }
 
 pub(super) async fn discard(State(admin): State<Admin>, Path(id): Path<String>) -> Answer {
     let watermark = admin.bus.discard(&id).await?;
-    admin.durability.durable(watermark).await;
+    admin.durability.flushed(watermark).await?;
     Ok(json(&object!({ "id": id, "discarded": true })))
 }

@@ -29,7 +29,7 @@ pub(super) async fn correlated(State(admin): State<Admin>, Path(correlation): Pa
     if events.is_empty() {
         return Err(Refusal::new(StatusCode::NOT_FOUND, format!("no event has the correlation id `{correlation}`")));
     }
-    admin.durability.durable(admin.durability.latest()).await;
+    admin.durability.flushed(admin.durability.latest()).await?;
     Ok(json(&ListView { items: events.iter().map(|event| EventView::from(event.as_ref())).collect(), next: None }))
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn publish(
     let subject = Subject::new(&subject).map_err(unusable)?;
     let event = Arc::new(Event::new(subject, body, read_headers(&headers)?));
     let receipt = admin.bus.publish(Arc::clone(&event)).await?;
-    admin.durability.durable(receipt.watermark).await;
+    admin.durability.flushed(receipt.watermark).await?;
     if !receipt.duplicate {
         admin.metrics.published_by("admin", &event);
     }

@@ -107,7 +107,9 @@ impl Publisher {
             Ok(receipt) => receipt,
             Err(refusal) => return self.refuse(refusal.into(), UNKNOWN),
         };
-        durability.durable(receipt.watermark).await;
+        if let Err(stalled) = durability.flushed(receipt.watermark).await {
+            return self.refuse(Problem::new(StatusCode::SERVICE_UNAVAILABLE, stalled.to_string()), UNKNOWN);
+        }
         self.answer(&receipt).unwrap_or_else(|problem| self.refuse(*problem, UNKNOWN))
     }
 

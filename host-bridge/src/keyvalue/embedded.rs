@@ -4,7 +4,7 @@
 //! file, so a key that is created again never gets a revision it had before.
 
 use super::{Entry, KeyPage, KeyValue, KeyValueError, Swap, check, sum};
-use crate::durability::{Durability as _, Watermark};
+use crate::durability::{Stalled, Watermark};
 use crate::store::{Store, readers};
 use bytes::Bytes;
 use futures::future::{BoxFuture, ready};
@@ -25,6 +25,7 @@ impl EmbeddedKeyValue {
 
     fn swap_now(&self, store: &str, key: &str, expected: u64, value: Bytes) -> Result<Swap, KeyValueError> {
         check(key, Some(&value))?;
+        self.store.writable()?;
         self.store.with_values(store, &[key], |state, index| {
             let current = state.cells.get(index, key).unwrap_or_else(Entry::absent);
             if current.revision != expected {
@@ -39,6 +40,7 @@ impl EmbeddedKeyValue {
         for (key, value) in &writes {
             check(key, value.as_ref())?;
         }
+        self.store.writable()?;
         let keys: Vec<&str> = writes.iter().map(|(key, _)| key.as_str()).collect();
         self.store.with_values(store, &keys, |state, index| {
             for (key, value) in &writes {
@@ -54,6 +56,7 @@ impl EmbeddedKeyValue {
 
     fn increment_now(&self, store: &str, key: &str, delta: i64) -> Result<(i64, Watermark), KeyValueError> {
         check(key, None)?;
+        self.store.writable()?;
         self.store.with_values(store, &[key], |state, index| {
             let current = state.cells.get(index, key).and_then(|entry| entry.value);
             let sum = sum(key, current.as_deref(), delta)?;
@@ -64,7 +67,7 @@ impl EmbeddedKeyValue {
 
     async fn list(&self, store: &str, cursor: Option<&str>, limit: usize) -> Result<KeyPage, KeyValueError> {
         // Once all that happened is on disk, the table alone has the answer.
-        self.store.durable(self.store.latest()).await;
+        self.store.all_flushed().await?;
         let id = self.store.look(|state| {
             let index = state.cells.store(store);
             state.cells.id(index)
@@ -76,6 +79,12 @@ impl EmbeddedKeyValue {
         keys.truncate(limit);
         let cursor = keys.last().filter(|_| more).cloned();
         Ok(KeyPage { keys, cursor })
+    }
+}
+
+impl From<Stalled> for KeyValueError {
+    fn from(stalled: Stalled) -> Self {
+        Self::Unavailable(stalled.to_string())
     }
 }
 

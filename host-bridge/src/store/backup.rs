@@ -1,8 +1,7 @@
 //! Copies of the database: taken while the store runs, put back while it does not.
 
 use super::lock::DirectoryLock;
-use super::{DATABASE, Store, StoreError, schema};
-use crate::durability::Durability as _;
+use super::{DATABASE, Store, StoreError, header, schema};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
@@ -15,7 +14,7 @@ impl Store {
         if destination.exists() {
             return Err(StoreError::Exists(destination.to_owned()));
         }
-        self.durable(self.latest()).await;
+        self.all_flushed().await?;
         let (file, to) = (self.inner.file.clone(), destination.to_owned());
         let copied = tokio::task::spawn_blocking(move || copy(&file, &to)).await;
         copied.map_err(|_| StoreError::Closed)?
@@ -25,13 +24,11 @@ impl Store {
 /// One read transaction sees one instant; the copy is compact and marked as cleanly ended.
 fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     let wrap = |source| StoreError::database(to, source);
-    let path = to.to_str().ok_or_else(|| {
-        StoreError::file(to, std::io::Error::new(std::io::ErrorKind::InvalidFilename, "the path is not UTF-8"))
-    })?;
+    let path = to.to_str().ok_or_else(|| schema::not_utf8(to))?;
     let source = schema::open_reader(from).map_err(|source| StoreError::database(from, source))?;
     source.execute_batch("PRAGMA query_only=0").map_err(wrap)?;
     source.execute("VACUUM INTO ?1", [path]).map_err(wrap)?;
-    let copied = Connection::open(to).map_err(wrap)?;
+    let copied = schema::open_checked(to).map_err(wrap)?;
     schema::set_meta(&copied, "clean", 1).map_err(wrap)?;
     std::fs::File::open(to).and_then(|file| file.sync_all()).map_err(|source| StoreError::file(to, source))
 }
@@ -41,11 +38,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
 /// # Errors
 /// Where the copy is damaged or of another format, the directory is in use, or has a database already.
 pub fn restore(backup: &Path, directory: &Path) -> Result<(), StoreError> {
-    let checked = Connection::open_with_flags(backup, OpenFlags::SQLITE_OPEN_READ_ONLY);
-    let checked = checked.map_err(|source| StoreError::database(backup, source))?;
-    schema::check_format(&checked, backup)?;
-    schema::check_whole(&checked, backup)?;
-    drop(checked);
+    check(backup)?;
     let _lock = DirectoryLock::take(directory)?;
     let file = directory.join(DATABASE);
     if file.exists() {
@@ -58,11 +51,19 @@ pub fn restore(backup: &Path, directory: &Path) -> Result<(), StoreError> {
         }
     }
     // Copied beside and renamed, so that a torn copy never looks like a database.
-    let partial = directory.join("a4co.db.partial");
+    let partial = schema::partial(&file)?;
     std::fs::copy(backup, &partial).map_err(|source| StoreError::file(&partial, source))?;
-    let synced = std::fs::File::open(&partial).and_then(|copied| copied.sync_all());
-    synced.map_err(|source| StoreError::file(&partial, source))?;
-    std::fs::rename(&partial, &file).map_err(|source| StoreError::file(&file, source))?;
-    let synced = std::fs::File::open(directory).and_then(|folder| folder.sync_all());
-    synced.map_err(|source| StoreError::file(directory, source))
+    schema::put_in_place(&partial, &file)
+}
+
+/// Fails where a copy is damaged, or of a format that no start reads.
+fn check(backup: &Path) -> Result<(), StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let opened = match header::format_of(backup)? {
+        // From before pages had checksums: the next start adds them.
+        header::UNCHECKED => Connection::open_with_flags(backup, flags),
+        _ => checked_pages::open(backup, flags),
+    };
+    let opened = opened.map_err(|source| StoreError::database(backup, source))?;
+    schema::check_whole(&opened, backup)
 }

@@ -1,5 +1,6 @@
 //! Why a state directory could not be opened, backed up or restored: each message says what to do.
 
+use crate::durability::Stalled;
 use std::path::{Path, PathBuf};
 
 /// Why the store did not open, copy or close.
@@ -41,6 +42,14 @@ pub enum StoreError {
         /// What was found.
         detail: String,
     },
+    /// There is no room left.
+    #[error("there is no room for {} ({source}): make room on its disk, then start again", .path.display())]
+    Full {
+        /// What could not be written.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The operating system refuses access.
     #[error("no permission to use {} ({source}): give this user read and write access to it", .path.display())]
     Permission {
@@ -61,13 +70,16 @@ pub enum StoreError {
     #[error("{} exists already: choose another place, or move it away", .0.display())]
     Exists(PathBuf),
     /// SQLite failed in a way that is none of the above.
-    #[error("the database {} failed: {source}", .file.display())]
+    #[error("the database {} failed: {source}: check the health of its disk, then start again", .file.display())]
     Database {
         /// The database.
         file: PathBuf,
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// Nothing can be written now.
+    #[error(transparent)]
+    Stalled(#[from] Stalled),
     /// The store was closed, or its writer has ended.
     #[error("the store is closed")]
     Closed,
@@ -81,6 +93,7 @@ impl StoreError {
             std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
                 Self::Permission { path, source }
             }
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::Full { path, source },
             _ => Self::File { path, source },
         }
     }
@@ -88,13 +101,17 @@ impl StoreError {
     /// A SQLite error, told apart by what the user can do about it.
     pub(crate) fn database(file: &Path, source: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode as Code;
-        let denied = || std::io::Error::new(std::io::ErrorKind::PermissionDenied, source.to_string());
+        let said = |kind| std::io::Error::new(kind, source.to_string());
         match source.sqlite_error_code() {
+            _ if checked_pages::is_damage(&source) => {
+                Self::Corrupt { file: file.to_owned(), detail: "a page of it is not what was written".to_owned() }
+            }
+            Some(Code::DiskFull) => Self::Full { path: file.to_owned(), source: said(std::io::ErrorKind::StorageFull) },
             Some(Code::DatabaseCorrupt | Code::NotADatabase) => {
                 Self::Corrupt { file: file.to_owned(), detail: source.to_string() }
             }
             Some(Code::PermissionDenied | Code::ReadOnly | Code::CannotOpen) => {
-                Self::Permission { path: file.to_owned(), source: denied() }
+                Self::Permission { path: file.to_owned(), source: said(std::io::ErrorKind::PermissionDenied) }
             }
             _ => Self::Database { file: file.to_owned(), source },
         }

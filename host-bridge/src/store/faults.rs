@@ -1,4 +1,4 @@
-//! Faults that tests put into a store: held commits, failed commits.
+//! Faults that tests put into a store: held commits, failed commits, a full disk.
 
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ pub struct Faults {
     held: Mutex<bool>,
     released: Condvar,
     failing: Mutex<bool>,
+    full: Mutex<bool>,
     commit_failed: Mutex<Option<CommitFailed>>,
 }
 
@@ -39,12 +40,22 @@ impl Faults {
         *self.commit_failed.lock() = Some(told);
     }
 
-    pub(super) fn before_commit(&self) -> Result<(), String> {
+    /// Lets the disk be full from here on, or not any more.
+    pub fn fill_disk(&self, full: bool) {
+        *self.full.lock() = full;
+    }
+
+    pub(super) fn before_commit(&self) -> rusqlite::Result<()> {
         let mut held = self.held.lock();
         while *held {
             self.released.wait(&mut held);
         }
-        if *self.failing.lock() { Err("injected".to_owned()) } else { Ok(()) }
+        let code = match (*self.full.lock(), *self.failing.lock()) {
+            (true, _) => rusqlite::ffi::SQLITE_FULL,
+            (_, true) => rusqlite::ffi::SQLITE_IOERR,
+            _ => return Ok(()),
+        };
+        Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), Some("injected".to_owned())))
     }
 
     /// Ends the process, or tells the test that asked to be told.

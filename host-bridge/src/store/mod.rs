@@ -13,12 +13,14 @@ mod expiry;
 mod export;
 mod faults;
 mod hash;
+mod header;
 mod load;
 mod lock;
 pub(crate) mod log;
 pub(crate) mod pending;
 pub(crate) mod position;
 pub(crate) mod readers;
+mod room;
 mod rows;
 mod schema;
 mod sizes;
@@ -27,9 +29,11 @@ pub(crate) mod stepping;
 #[cfg(test)]
 mod tests;
 pub(crate) mod timers;
+mod upcast;
 mod upkeep;
 mod values;
 mod vitals;
+mod wal;
 mod writer;
 
 pub use backup::restore;
@@ -43,12 +47,13 @@ pub use sizes::Sizes;
 
 use crate::bus::{Fired, StreamConfig};
 use crate::clock::Clock;
-use crate::durability::{Durability, Watermark};
+use crate::durability::{Durability, Stalled, Watermark};
 use crate::event::Event;
 use crate::keyvalue::Expiries;
 use futures::future::BoxFuture;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use readers::Readers;
+use room::Room;
 use state::{State, Stop};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -128,6 +133,7 @@ struct Inner {
     /// Tells the writer that there is work.
     work: Condvar,
     durable: AtomicU64,
+    room: Room,
     waiters: Mutex<Vec<(u64, oneshot::Sender<()>)>>,
     readers: Readers,
     tail: broadcast::Sender<Arc<Event>>,
@@ -168,6 +174,7 @@ impl Store {
         let inner = Arc::new(Inner {
             durable: AtomicU64::new(state.durable),
             readers: Readers::new(&file),
+            room: Room::default(),
             file,
             clock: options.clock,
             faults: options.faults,
@@ -245,7 +252,15 @@ impl Store {
         &self,
         read: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<R>,
     ) -> rusqlite::Result<R> {
-        self.inner.readers.with(read)
+        self.inner.readers.with(read).inspect_err(|error| {
+            if checked_pages::is_damage(error) {
+                tracing::error!(
+                    "{} is damaged: a page of it is not what was written, and nothing is read from it. Stop this host and \
+                     restore a backup with `a4co restore`.",
+                    self.inner.file.display()
+                );
+            }
+        })
     }
 
     /// Tells the time.
@@ -311,5 +326,12 @@ impl Durability for Store {
                 std::future::pending::<()>().await;
             }
         })
+    }
+
+    fn flushed(&self, watermark: Watermark) -> BoxFuture<'_, Result<(), Stalled>> {
+        if self.is_durable(watermark) {
+            return Box::pin(std::future::ready(Ok(())));
+        }
+        Box::pin(self.flushed_to(watermark))
     }
 }

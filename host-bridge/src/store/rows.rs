@@ -16,6 +16,13 @@ pub(crate) enum WriteError {
     Overtaken { store: u32, key: String, row: Row },
 }
 
+impl WriteError {
+    /// Whether the disk is full, and nothing else is wrong.
+    pub(crate) fn is_for_want_of_room(&self) -> bool {
+        matches!(self, Self::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
+    }
+}
+
 /// Writes everything but the upkeep into the open transaction.
 pub(crate) fn write(connection: &Connection, batch: &Batch) -> Result<(), WriteError> {
     write_stores(connection, batch)?;

@@ -1,14 +1,19 @@
 //! The database file: its tables, its format number, how connections are set up.
 
 use super::error::StoreError;
+use super::{header, upcast, wal};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
-/// `PRAGMA user_version`: changes with every change of the tables that this program could not read.
-const FORMAT: i64 = 1;
+/// `PRAGMA user_version`: changes with every change of the file that this program, or the one before, could not read. 2 is
+/// the tables of 1 in pages with checksums.
+pub(super) const FORMAT: u32 = 2;
 /// `PRAGMA application_id`: the letters `A4CO`.
-const APPLICATION: i64 = 0x4134_434f;
-/// After an unclean end the whole file is checked up to this size, in bytes; above it a check would delay the start.
+pub(super) const APPLICATION: u32 = 0x4134_434f;
+/// At a start the whole file is checked up to this size, in bytes; above it a check would delay the start, and a page is
+/// checked when it is read.
 const CHECKED_BYTES: u64 = 32 << 20;
 /// Pages in the write-ahead log before they are moved into the database: more coalesces rewrites of hot pages.
 const CHECKPOINT_PAGES: u32 = 4000;
@@ -54,54 +59,96 @@ pub(crate) fn stream_tables(id: u32) -> String {
 }
 
 /// The writer's connection to an existing or new database, and whether the last end was clean. From here on the
-/// database counts as in use.
+/// database counts as in use. A file that is refused is left as it is.
 ///
 /// # Errors
 /// Where the file cannot be used, is damaged, or is of another format.
 pub(crate) fn open(file: &Path) -> Result<(Connection, bool), StoreError> {
     let wrap = |source| StoreError::database(file, source);
-    let fresh = !file.exists();
-    let connection = Connection::open(file).map_err(wrap)?;
-    if fresh {
-        connection.execute_batch("PRAGMA auto_vacuum=INCREMENTAL").map_err(wrap)?;
+    if !file.exists() {
+        create(file)?;
     }
-    if !created(&connection).map_err(wrap)? {
-        create(&connection).map_err(wrap)?;
+    let format = header::format_of(file)?;
+    wal::check(file)?;
+    if format == header::UNCHECKED {
+        upcast::upcast(file)?;
     }
+    let connection = open_checked(file).map_err(wrap)?;
+    // Until it is known to be whole, the end of this connection may change nothing.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(wrap)?;
     check_format(&connection, file)?;
-    connection.execute_batch(ADDED).map_err(wrap)?;
-    connection.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL").map_err(wrap)?;
+    if std::fs::metadata(file).is_ok_and(|data| data.len() <= CHECKED_BYTES) {
+        check_whole(&connection, file)?;
+    }
     let pragmas =
         format!("PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}; PRAGMA cache_size=-16000; PRAGMA temp_store=2");
     connection.execute_batch(&pragmas).map_err(wrap)?;
+    connection.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL").map_err(wrap)?;
     connection.set_prepared_statement_cache_capacity(128);
     let clean = meta(&connection, "clean").map_err(wrap)? == 1;
-    if !clean && std::fs::metadata(file).is_ok_and(|data| data.len() <= CHECKED_BYTES) {
-        check_whole(&connection, file)?;
-    }
+    // What the log has may never have reached the disk: after a sync that failed the system takes it for written. Moved into
+    // the database it is written anew, and what is read from here on is certain.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(wrap)?;
+    connection.execute_batch(ADDED).map_err(wrap)?;
     set_meta(&connection, "clean", 0).map_err(wrap)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(wrap)?;
     Ok((connection, clean))
 }
 
 /// A connection that only reads.
 pub(crate) fn open_reader(file: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(file, flags)?;
+    let connection = checked_pages::open(file, flags)?;
     connection.execute_batch("PRAGMA query_only=1; PRAGMA cache_size=-2000")?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
 
-/// Nothing was ever written: the first start, or one that died before its first commit.
-fn created(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).map(|count| count > 0)
+/// A connection to a database whose pages are checked.
+pub(super) fn open_checked(file: &Path) -> rusqlite::Result<Connection> {
+    checked_pages::open(file, OpenFlags::default())
 }
 
-fn create(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(&format!(
-        "BEGIN; PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT}; {TABLES}
-         INSERT INTO meta VALUES ('clean', 1), ('tick', 0); COMMIT;"
-    ))
+/// Makes a new database beside its place and puts it there once it is whole: a file that is there and empty was cut.
+fn create(file: &Path) -> Result<(), StoreError> {
+    let partial = partial(file)?;
+    let wrap = |source| StoreError::database(&partial, source);
+    let connection = open_checked(&partial).map_err(wrap)?;
+    checked_pages::reserve(&connection).map_err(wrap)?;
+    let tables = format!(
+        "PRAGMA auto_vacuum=INCREMENTAL; BEGIN; PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT}; {TABLES}
+         INSERT INTO meta VALUES ('clean', 1), ('tick', 0); COMMIT; {ADDED}; PRAGMA journal_mode=WAL"
+    );
+    connection.execute_batch(&tables).map_err(wrap)?;
+    drop(connection);
+    put_in_place(&partial, file)
+}
+
+/// Where a database is made until it is whole. What an earlier try left there goes.
+pub(super) fn partial(file: &Path) -> Result<PathBuf, StoreError> {
+    let partial = file.with_extension("db.partial");
+    for leftover in ["db.partial", "db.partial-journal", "db.partial-wal", "db.partial-shm"] {
+        let leftover = file.with_extension(leftover);
+        if leftover.exists() {
+            std::fs::remove_file(&leftover).map_err(|source| StoreError::file(&leftover, source))?;
+        }
+    }
+    Ok(partial)
+}
+
+/// Renames a database that is whole, and on disk from then on.
+pub(super) fn put_in_place(partial: &Path, file: &Path) -> Result<(), StoreError> {
+    let synced = File::open(partial).and_then(|whole| whole.sync_all());
+    synced.map_err(|source| StoreError::file(partial, source))?;
+    std::fs::rename(partial, file).map_err(|source| StoreError::file(file, source))?;
+    let folder = file.parent().unwrap_or(file);
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| StoreError::file(folder, source))
+}
+
+/// A path that SQLite cannot be told.
+pub(super) fn not_utf8(path: &Path) -> StoreError {
+    StoreError::file(path, std::io::Error::new(std::io::ErrorKind::InvalidFilename, "the path is not UTF-8"))
 }
 
 /// Fails on a file of another version or another program.
@@ -111,10 +158,11 @@ pub(crate) fn check_format(connection: &Connection, file: &Path) -> Result<(), S
         value.map_err(|source| StoreError::database(file, source))
     };
     let (application, format) = (read("application_id")?, read("user_version")?);
-    if (application, format) == (APPLICATION, FORMAT) {
+    if (application, format) == (i64::from(APPLICATION), i64::from(FORMAT)) {
         return Ok(());
     }
-    let found = if application == APPLICATION { format.to_string() } else { "of another program".to_owned() };
+    let found =
+        if application == i64::from(APPLICATION) { format.to_string() } else { "of another program".to_owned() };
     Err(StoreError::Format { file: file.to_owned(), found, expected: FORMAT.to_string() })
 }
 

@@ -2,7 +2,9 @@
 
 mod ageing;
 mod crashes;
+mod damage;
 mod files;
+mod full;
 mod limits;
 mod writes;
 

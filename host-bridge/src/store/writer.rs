@@ -6,7 +6,7 @@
 use super::batch::Batch;
 use super::rows::{self, WriteError};
 use super::state::Stop;
-use super::{Inner, expiry, schema, upkeep};
+use super::{Inner, expiry, room, schema, upkeep};
 use rusqlite::{Connection, TransactionBehavior};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,7 +19,7 @@ const IDLE: Duration = Duration::from_millis(500);
 pub(super) fn run(inner: &Arc<Inner>, mut connection: Connection) {
     while let Some(batch) = next_batch(inner) {
         let began = inner.clock.micros();
-        match write(inner, &mut connection, &batch) {
+        match write_with_room(inner, &mut connection, &batch) {
             Ok(Some(more)) => {
                 if let Some(told) = inner.flushed.as_ref().filter(|_| batch.changes > 0) {
                     told(Duration::from_micros(inner.clock.micros().saturating_sub(began)), batch.changes);
@@ -63,16 +63,43 @@ fn next_batch(inner: &Inner) -> Option<Batch> {
     }
 }
 
+/// Writes a batch, again and again while there is no room for it: a transaction that found none is undone as a whole.
+fn write_with_room(inner: &Inner, connection: &mut Connection, batch: &Batch) -> Result<Option<bool>, WriteError> {
+    loop {
+        match write(inner, connection, batch) {
+            Err(error) if error.is_for_want_of_room() => inner.room.ran_out(&inner.file, &error),
+            written => {
+                inner.room.is_there(&inner.file);
+                return written;
+            }
+        }
+        if let Some(stop) = inner.stopped_within(room::RETRY) {
+            if stop == Stop::Clean {
+                tracing::error!("the latest changes are not written: there is no room. None of them was promised.");
+            }
+            return Ok(None);
+        }
+    }
+}
+
+impl Inner {
+    /// How the store is to end, where it is told to within that time.
+    fn stopped_within(&self, time: Duration) -> Option<Stop> {
+        let mut state = self.state.lock();
+        if state.stop.is_none() {
+            self.work.wait_for(&mut state, time);
+        }
+        state.stop
+    }
+}
+
 /// Writes a batch; whether upkeep has more to do, or `None` after a test's crash.
 fn write(inner: &Inner, connection: &mut Connection, batch: &Batch) -> Result<Option<bool>, WriteError> {
     // Without a write this transaction never takes a lock and its commit costs nothing.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
     rows::write(&transaction, batch)?;
     let more = batch.upkeep.as_ref().map_or(Ok(false), |upkeep| upkeep::run(&transaction, upkeep))?;
-    if let Err(reason) = inner.faults.before_commit() {
-        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
-        return Err(WriteError::Sqlite(rusqlite::Error::SqliteFailure(code, Some(reason))));
-    }
+    inner.faults.before_commit()?;
     if inner.state.lock().stop == Some(Stop::Crash) {
         return Ok(None);
     }

@@ -31,7 +31,7 @@ impl Operations for Running {
         if !self.ready.load(Ordering::Acquire) {
             return Err("the host is starting or stopping".to_owned());
         }
-        self.storage.away().map_or(Ok(()), Err)
+        self.storage.away().or_else(|| self.storage.stalled()).map_or(Ok(()), Err)
     }
 
     fn away(&self) -> Option<String> {

@@ -199,6 +199,14 @@ impl Storage {
         }
     }
 
+    /// Why nothing can be written now, though what is there is served.
+    pub(super) fn stalled(&self) -> Option<String> {
+        match self {
+            Self::Embedded(store) => store.stalled().map(|stalled| stalled.to_string()),
+            Self::Nats { .. } => None,
+        }
+    }
+
     /// What an operator should look at.
     pub(super) fn warnings(&self) -> Vec<String> {
         match self {

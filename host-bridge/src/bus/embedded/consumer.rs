@@ -5,7 +5,7 @@ use crate::bus::letter_id::letter_id;
 use crate::bus::{BusError, Consumer, ConsumerConfig, DeadLetter, DeadLetterCause, Message, Settlement};
 use crate::clock::Millis;
 use crate::dispatch::Effect;
-use crate::durability::{Durability as _, Watermark};
+use crate::durability::Watermark;
 use crate::store::log::{Prepared, Wakes};
 use crate::store::position::{Page, Step};
 use crate::store::state::State;
@@ -46,7 +46,7 @@ impl EmbeddedConsumer {
         loop {
             let step = self.store.look(|state| {
                 let (stream, position) = both(state, self.index)?;
-                Ok((stream.id, position.step(max, stream, &mut page)))
+                Ok::<_, BusError>((stream.id, position.step(max, stream, &mut page)))
             })?;
             let messages = match step {
                 (_, Step::Messages(messages)) => messages,
@@ -75,13 +75,13 @@ impl EmbeddedConsumer {
     }
 
     async fn read_again(&self, stream: u32, wanted: &[u64]) -> Result<Vec<Message>, BusError> {
-        self.store.durable(self.store.latest()).await;
+        self.store.all_flushed().await?;
         let rows = self.store.read(|connection| readers::events_at(connection, stream, wanted)).map_err(away)?;
         self.store.look(|state| both(state, self.index).map(|(_, position)| position.deliver_again(wanted, rows)))
     }
 
     async fn read_replays(&self, wanted: &[u64]) -> Result<Vec<Message>, BusError> {
-        self.store.durable(self.store.latest()).await;
+        self.store.all_flushed().await?;
         let rows = self.store.read(|connection| readers::replays(connection, wanted)).map_err(away)?;
         self.store.look(|state| both(state, self.index).map(|(_, position)| position.deliver_replays(wanted, rows)))
     }
@@ -98,7 +98,7 @@ impl EmbeddedConsumer {
             Ok::<_, BusError>(state.is_careful(now).then(|| Watermark(state.advance())))
         })?;
         if let Some(watermark) = careful {
-            self.store.durable(watermark).await;
+            self.store.flushed_to(watermark).await?;
         }
         Ok(())
     }
@@ -129,6 +129,7 @@ impl EmbeddedConsumer {
     }
 
     fn settle_now(&self, message: &Message, settlement: Settlement) -> Result<Watermark, BusError> {
+        self.store.writable()?;
         let now = self.store.clock().now();
         let mut wakes = Wakes::new();
         let result = match settlement {

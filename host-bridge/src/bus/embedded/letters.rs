@@ -3,7 +3,7 @@
 use super::{EmbeddedBus, add_replay, away, wake};
 use crate::bus::{BusError, DeadLetter, DeadLetterCause};
 use crate::clock::Millis;
-use crate::durability::{Durability as _, Watermark};
+use crate::durability::Watermark;
 use crate::store::{LetterChange, readers};
 use rusqlite::OptionalExtension as _;
 use rusqlite::types::Type;
@@ -13,7 +13,7 @@ const COLUMNS: &str = "subject, aggregate_version, traceparent, body, id, compon
 
 impl EmbeddedBus {
     pub(super) async fn letters(&self, limit: usize, before: Option<String>) -> Result<Vec<DeadLetter>, BusError> {
-        self.store.durable(self.store.latest()).await;
+        self.store.all_flushed().await?;
         let sql = format!(
             "SELECT {COLUMNS} FROM dead_letters WHERE ?1 IS NULL OR position <
              (SELECT position FROM dead_letters WHERE id=?1) ORDER BY position DESC LIMIT ?2"
@@ -25,7 +25,7 @@ impl EmbeddedBus {
     }
 
     pub(super) async fn letter(&self, id: &str) -> Result<DeadLetter, BusError> {
-        self.store.durable(self.store.latest()).await;
+        self.store.all_flushed().await?;
         let sql = format!("SELECT {COLUMNS} FROM dead_letters WHERE id=?1");
         let read = self.store.read(|connection| connection.prepare_cached(&sql)?.query_row([id], letter).optional());
         read.map_err(away)?.ok_or_else(|| BusError::NotFound(format!("dead letter {id}")))
@@ -33,27 +33,29 @@ impl EmbeddedBus {
 
     /// Moves a letter into its consumer's replay source; one at a time, so that none is moved twice.
     pub(super) async fn replay_letter(&self, id: &str) -> Result<Watermark, BusError> {
+        self.store.writable()?;
         let _turn = self.store.administer().await;
         let letter = self.letter(id).await?;
         let (watermark, wakes) = self.store.change(|state| {
             let index = state.consumer(&letter.component, &letter.stream)?;
             state.batch.letters.push(LetterChange::Forget(letter.id.clone()));
             let wakes = add_replay(state, index, letter.sequence, letter.replay + 1, &letter.event);
-            Ok((Watermark(state.tick), wakes))
+            Ok::<_, BusError>((Watermark(state.tick), wakes))
         })?;
         wake(wakes);
-        self.store.durable(watermark).await;
+        self.store.flushed_to(watermark).await?;
         Ok(watermark)
     }
 
     pub(super) async fn discard_letter(&self, id: &str) -> Result<Watermark, BusError> {
+        self.store.writable()?;
         let _turn = self.store.administer().await;
         let letter = self.letter(id).await?;
         let watermark = self.store.change(|state| {
             state.batch.letters.push(LetterChange::Forget(letter.id));
             Watermark(state.advance())
         });
-        self.store.durable(watermark).await;
+        self.store.flushed_to(watermark).await?;
         Ok(watermark)
     }
 }

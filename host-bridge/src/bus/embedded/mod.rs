@@ -6,7 +6,7 @@ mod timers;
 
 use super::{BusError, Consumer, ConsumerConfig, ConsumerStatus, DeadLetter, EventBus, Receipt, TimerRule};
 use crate::clock::Millis;
-use crate::durability::{Durability as _, Watermark};
+use crate::durability::{Stalled, Watermark};
 use crate::event::Event;
 use crate::store::log::{Prepared, Wakes};
 use crate::store::pending::Replay;
@@ -35,6 +35,7 @@ impl EmbeddedBus {
     }
 
     fn publish_now(&self, event: &Arc<Event>) -> Result<Receipt, BusError> {
+        self.store.writable()?;
         let prepared = [Prepared::new(event)];
         let now = self.store.clock().now();
         let mut wakes = Wakes::new();
@@ -77,7 +78,7 @@ impl EmbeddedBus {
         until: u64,
     ) -> Result<(), BusError> {
         let stream = self.store.look(|state| both(state, index).map(|(stream, _)| stream.id))?;
-        self.store.durable(self.store.latest()).await;
+        self.store.all_flushed().await?;
         let mut after = 0;
         loop {
             let rows = self.store.read(|connection| readers::events(connection, stream, (after, until), PAGE));
@@ -94,7 +95,7 @@ impl EmbeddedBus {
     }
 
     async fn correlated_now(&self, id: &str, limit: usize) -> Result<Vec<Arc<Event>>, BusError> {
-        self.store.durable(self.store.latest()).await;
+        self.store.all_flushed().await?;
         let streams: Vec<u32> = self.store.look(|state| state.log.streams.iter().map(|stream| stream.id).collect());
         let read = self.store.read(|connection| {
             let mut found = Vec::new();
@@ -211,6 +212,12 @@ fn wake(wakes: Wakes) {
 
 fn away(error: rusqlite::Error) -> BusError {
     BusError::Unavailable(error.to_string())
+}
+
+impl From<Stalled> for BusError {
+    fn from(stalled: Stalled) -> Self {
+        Self::Unavailable(stalled.to_string())
+    }
 }
 
 impl EventBus for EmbeddedBus {

@@ -3,7 +3,7 @@
 use super::{EmbeddedBus, away, wake};
 use crate::bus::{BusError, TimerRule};
 use crate::clock::Millis;
-use crate::durability::{Durability as _, Watermark};
+use crate::durability::Watermark;
 use crate::event::Event;
 use crate::store::log::{Prepared, Wakes};
 use crate::store::readers;
@@ -52,7 +52,8 @@ impl EmbeddedBus {
     async fn fire_these(&self, due: Vec<Due>, now: Millis) -> Result<(), BusError> {
         // A timer's row number is the tick at which it was set; its event is read from the row.
         let newest = due.iter().map(|(_, id)| *id).max().unwrap_or(0);
-        self.store.durable(Watermark(newest)).await;
+        self.store.writable()?;
+        self.store.flushed_to(Watermark(newest)).await?;
         let ids: Vec<u64> = due.iter().map(|(_, id)| *id).collect();
         let events = self.store.read(|connection| readers::timer_events(connection, &ids)).map_err(away)?;
         for (due, event) in due.into_iter().zip(events) {

@@ -100,6 +100,10 @@ impl Outgoing {
             );
             return Err(Error::HttpRequestDenied);
         };
+        if Internal::of(&target.scheme, &target.host).is_none() {
+            // Under no breaker: it is not the target that is at fault.
+            self.stored(&invocation).await?;
+        }
         self.watched(&invocation, request, options, &target, allowed).await
     }
 
@@ -201,11 +205,20 @@ impl Outgoing {
             return callees.call(id, request, Arc::clone(invocation)).await;
         }
         let reach = target.reach(allowed)?;
-        let watermark = invocation.watermark();
-        if !self.durability.is_durable(watermark) {
-            self.durability.durable(watermark).await;
-        }
+        self.stored(invocation).await?;
         self.connections.0.send(request, reach).await
+    }
+
+    /// Waits until what the guest did before is on disk.
+    async fn stored(&self, invocation: &Invocation) -> Result<(), Error> {
+        let watermark = invocation.watermark();
+        if self.durability.is_durable(watermark) {
+            return Ok(());
+        }
+        self.durability.flushed(watermark).await.map_err(|stalled| {
+            invocation.met_outage(&stalled);
+            Error::DestinationUnavailable
+        })
     }
 }
 

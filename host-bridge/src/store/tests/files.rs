@@ -54,9 +54,9 @@ async fn another_format_is_refused_and_left_alone() {
     bench.open().close();
     let file = bench.path().join(DATABASE);
     for (pragma, found) in [("user_version=99", "has format 99"), ("application_id=7", "of another program")] {
-        rusqlite::Connection::open(&file).unwrap().execute_batch(&format!("PRAGMA {pragma}")).unwrap();
+        schema::open_checked(&file).unwrap().execute_batch(&format!("PRAGMA {pragma}")).unwrap();
         let message = Store::open(bench.path(), bench.options()).unwrap_err().to_string();
-        assert!(message.contains(found) && message.contains("reads format 1"), "{message}");
+        assert!(message.contains(found) && message.contains("reads format 2"), "{message}");
         assert!(restore(&file, &bench.path().join("other")).unwrap_err().to_string().contains(found));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::body::{BoundedBody, DurableBody};
 use super::headers::{self, CORRELATION_ID};
+use crate::durability::Stalled;
 use crate::engine::{App, Failure, Invocation, Loaded, Origin};
 use crate::failpoint::{self, Point};
 use crate::manifest::is_reserved;
@@ -71,18 +72,34 @@ async fn routed(
     let response = result.map_err(|failure| failed(&invocation, &failure))?;
     let (component, correlation_id) = (&**invocation.component(), invocation.correlation_id());
     tracing::debug!(component, correlation_id, %method, path, status = response.status().as_u16(), "request answered");
-    Ok(held_back(app, response, invocation).await)
+    held_back(app, response, invocation).await
 }
 
 /// The head waits for what the guest did before it, every chunk of the body for what it did since.
-async fn held_back(app: &App, response: Response<WasiBody>, invocation: Arc<Invocation>) -> Response<WasiBody> {
+async fn held_back(
+    app: &App,
+    response: Response<WasiBody>,
+    invocation: Arc<Invocation>,
+) -> Result<Response<WasiBody>, Problem> {
     let durability = &app.services().durability;
     let watermark = invocation.watermark();
-    if !durability.is_durable(watermark) {
-        durability.durable(watermark).await;
+    if !durability.is_durable(watermark)
+        && let Err(stalled) = durability.flushed(watermark).await
+    {
+        return Err(not_stored(&invocation, &stalled));
     }
     let _never_fails = failpoint::reached(Point::BeforeResponse, invocation.component()).await;
-    response.map(|body| DurableBody::new(body, invocation, Arc::clone(durability)).boxed_unsync())
+    Ok(response.map(|body| DurableBody::new(body, invocation, Arc::clone(durability)).boxed_unsync()))
+}
+
+/// What was done or seen is in memory alone, and may stay or not: nothing is said of it.
+fn not_stored(invocation: &Invocation, stalled: &Stalled) -> Problem {
+    tracing::debug!(component = &**invocation.component(), "answer withheld: {stalled}");
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "nothing can be stored at the moment, and it is not certain whether this was: try again, with the same \
+         Idempotency-Key where there was one",
+    )
 }
 
 /// Whether an answer given during an outage is one the client can go by: it is about something else, or tells to come
