@@ -40,18 +40,24 @@ pub trait Clock: Send + Sync + 'static {
     }
 }
 
-/// The machine's clock, kept from running backwards within the process.
+/// The machine's clock, kept from running backwards within the process: set forward it is followed, set back it goes on
+/// at its own pace. Were it to stand still instead, no timer would fire until the machine's clock had caught up.
 #[derive(Debug, Default)]
 pub struct SystemClock {
-    latest: AtomicU64,
+    /// Microseconds from the origin of [`Clock::micros`] back to the epoch, the most there were so far.
+    origin: AtomicU64,
 }
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the one reader of the clock")]
     fn now(&self) -> Millis {
         let read = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let read = u64::try_from(read.as_millis()).unwrap_or(u64::MAX);
-        Millis(self.latest.fetch_max(read, Ordering::Relaxed).max(read))
+        let read = u64::try_from(read.as_micros()).unwrap_or(u64::MAX);
+        // Read in this order, so that a process which is stopped in between takes its clock for late, and not for early.
+        let passed = self.micros();
+        let origin = read.saturating_sub(passed);
+        let origin = self.origin.fetch_max(origin, Ordering::Relaxed).max(origin);
+        Millis(origin.saturating_add(passed) / 1_000)
     }
 
     fn micros(&self) -> u64 {

@@ -9,7 +9,7 @@ const BASE: Duration = Duration::from_millis(100);
 /// Longest wait the backoff chooses.
 const CAP: Duration = Duration::from_secs(30);
 /// Longest wait a handler may ask for: the event holds its key meanwhile, and a handler that needs longer sets a timer.
-const LONGEST_ASKED: Duration = Duration::from_secs(15 * 60);
+pub const LONGEST_ASKED: Duration = Duration::from_secs(15 * 60);
 
 /// The wait after the `failures`th failure (from 1) of the event `id`; `asked` is the least the handler asked for.
 ///

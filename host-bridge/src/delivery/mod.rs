@@ -15,6 +15,7 @@ mod room;
 #[cfg(test)]
 mod tests;
 
+pub use backoff::LONGEST_ASKED;
 pub use judge::attempt;
 pub use key::{Key, KeyPath, KeyPathError};
 pub use lanes::Slot;

@@ -9,6 +9,7 @@ use super::schema;
 use super::state::State;
 use crate::bus::StreamConfig;
 use crate::clock::Millis;
+use crate::delivery::LONGEST_ASKED;
 use rusqlite::{Connection, types::Type};
 use serde::{Deserialize, Serialize};
 
@@ -41,8 +42,8 @@ pub(super) fn load(connection: &Connection, configs: &[StreamConfig], now: Milli
     state.durable = state.tick;
     state.batch.number = 1;
     load_streams(connection, configs, now, &mut state)?;
-    load_consumers(connection, &mut state)?;
-    load_timers(connection, &mut state)?;
+    load_consumers(connection, now, &mut state)?;
+    load_timers(connection, now, &mut state)?;
     let mut statement = connection.prepare("SELECT id, name FROM stores")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -102,7 +103,7 @@ fn load_window(connection: &Connection, now: Millis, stream: &mut Stream) -> rus
     Ok(())
 }
 
-fn load_consumers(connection: &Connection, state: &mut State) -> rusqlite::Result<()> {
+fn load_consumers(connection: &Connection, now: Millis, state: &mut State) -> rusqlite::Result<()> {
     let sql = "SELECT id, component, stream, filters, paused, cursor, pending FROM consumers ORDER BY id";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
@@ -122,6 +123,13 @@ fn load_consumers(connection: &Connection, state: &mut State) -> rusqlite::Resul
         for (sequence, counted) in counts {
             if let Some(replay) = position.replays.get_mut(&sequence) {
                 replay.pending = counted;
+            }
+        }
+        let replays = position.replays.values_mut().map(|replay| &mut replay.pending);
+        for pending in position.outstanding.values_mut().chain(replays) {
+            // Nobody asks for a longer wait: it was counted from a clock that went ahead of this one.
+            if Millis(pending.not_before).since(now) > LONGEST_ASKED {
+                pending.not_before = 0;
             }
         }
         if let Some(stream) = state.log.streams.get_mut(index) {
@@ -163,13 +171,14 @@ fn count_unread(connection: &Connection, stream: &Stream, position: &mut Positio
     Ok(wanted)
 }
 
-fn load_timers(connection: &Connection, state: &mut State) -> rusqlite::Result<()> {
+fn load_timers(connection: &Connection, now: Millis, state: &mut State) -> rusqlite::Result<()> {
     let mut statement = connection.prepare("SELECT id, key, cause, fire_at, set_at FROM timers")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let key: [u8; 16] = row.get(1)?;
         let (high, low) = (u128::from_be_bytes(key) >> 64, u128::from_be_bytes(key));
         let (row_and_cause, times) = ((number(row, 0)?, number(row, 2)?), (number(row, 3)?, number(row, 4)?));
+        let times = by_this_clock(times, now);
         state.timers.restore((high as u64, low as u64), row_and_cause, times);
     }
     let mut statement = connection.prepare("SELECT minute, hashes FROM tombstones")?;
@@ -181,6 +190,15 @@ fn load_timers(connection: &Connection, state: &mut State) -> rusqlite::Result<(
         }
     }
     Ok(())
+}
+
+/// When a timer fires and when it was set; as if it were set now where it says that it is set later than that: the clock
+/// was ahead then, and has been set back.
+fn by_this_clock((fire_at, set_at): (u64, u64), now: Millis) -> (u64, u64) {
+    if set_at <= now.0 {
+        return (fire_at, set_at);
+    }
+    (now.0.saturating_add(fire_at.saturating_sub(set_at)), now.0)
 }
 
 fn malformed(column: usize, error: Box<dyn std::error::Error + Send + Sync>) -> rusqlite::Error {

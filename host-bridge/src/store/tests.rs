@@ -1,6 +1,7 @@
 //! What the store promises of the disk: what a crash leaves, what a commit carries, what each damage says.
 
 mod ageing;
+mod clock;
 mod crashes;
 mod damage;
 mod files;
