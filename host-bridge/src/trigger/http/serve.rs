@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -21,6 +22,8 @@ use tokio_util::task::TaskTracker;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// After an error of `accept` (mostly: out of file descriptors), how long until the next try.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How often that is told while it goes on.
+const ACCEPT_TOLD: Duration = Duration::from_secs(10);
 
 /// How to serve.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +48,7 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, options: ServeOptions, 
     let site = Site { app, bridged: options.bridged };
     let permits = Arc::new(Semaphore::new(options.max_connections));
     let mut shutdown = pin!(shutdown);
+    let mut told: Option<Instant> = None;
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &permits) => accepted,
@@ -55,7 +59,14 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, options: ServeOptions, 
                 connections.spawn(connection(site.clone(), stream, client, stopping.clone(), permit));
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                if told.is_none_or(|told| told.elapsed() >= ACCEPT_TOLD) {
+                    told = Some(Instant::now());
+                    tracing::warn!(
+                        %error,
+                        "a connection could not be accepted: clients wait until it can. Raise the limit on open files \
+                         (`ulimit -n`) if that is what it says"
+                    );
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
