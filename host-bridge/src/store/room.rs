@@ -26,13 +26,13 @@ impl Room {
     /// There is none; told once.
     pub(super) fn ran_out(&self, file: &Path, error: &dyn std::fmt::Display) {
         let why = Stalled::new(format!(
-            "there is no room to write to {} ({error}): make room on its disk; it is tried again until there is",
+            "there is no room to write to {} ({error}): make room on its disk, and it goes on by itself",
             file.display()
         ));
         self.0.send_if_modified(|now| {
             let news = now.is_none();
             if news {
-                tracing::error!("{why} Until then what would change something is refused.");
+                tracing::error!("{why}. Until then what would change something is refused.");
                 *now = Some(why);
             }
             news

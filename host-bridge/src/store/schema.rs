@@ -14,7 +14,7 @@ pub(super) const FORMAT: u32 = 2;
 pub(super) const APPLICATION: u32 = 0x4134_434f;
 /// At a start the whole file is checked up to this size, in bytes; above it a check would delay the start, and a page is
 /// checked when it is read.
-const CHECKED_BYTES: u64 = 32 << 20;
+const CHECKED_BYTES: u64 = 256 << 20;
 /// Pages in the write-ahead log before they are moved into the database: more coalesces rewrites of hot pages.
 const CHECKPOINT_PAGES: u32 = 4000;
 

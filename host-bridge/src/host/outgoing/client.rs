@@ -18,6 +18,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const IDLE_PER_HOST: usize = 16;
 /// Bytes of one response: more than a guest could hold.
 const MAX_RESPONSE_BYTES: usize = 16 << 20;
+/// Linux's `ENFILE` and `EMFILE`.
+const NO_DESCRIPTOR: [i32; 2] = [23, 24];
 
 type Pool = Client<HttpsConnector<HttpConnector<FilteringResolver>>, WasiBody>;
 
@@ -34,7 +36,7 @@ impl Outside {
     }
 
     /// Sends one request. Redirects are the guest's business: each is a request of its own, checked again.
-    pub(super) async fn send(&self, request: Request<WasiBody>, reach: Reach) -> Result<Response<WasiBody>, Error> {
+    pub(super) async fn send(&self, request: Request<WasiBody>, reach: Reach) -> Result<Response<WasiBody>, Unsent> {
         let pool = match reach {
             Reach::Public => &self.public,
             Reach::Named => &self.named,
@@ -54,8 +56,21 @@ fn pool(reach: Reach) -> Pool {
     Client::builder(TokioExecutor::new()).pool_max_idle_per_host(IDLE_PER_HOST).build(connector)
 }
 
-fn explain(error: &hyper_util::client::legacy::Error) -> Error {
-    match io_kind(error) {
+/// Why there is no response.
+#[derive(Debug)]
+pub(super) enum Unsent {
+    /// This host has no file descriptor left for a connection: nothing of the target's doing.
+    NoDescriptor,
+    /// What the guest is told.
+    Failed(Error),
+}
+
+fn explain(error: &hyper_util::client::legacy::Error) -> Unsent {
+    let io = io_error(error);
+    if io.and_then(io::Error::raw_os_error).is_some_and(|code| NO_DESCRIPTOR.contains(&code)) {
+        return Unsent::NoDescriptor;
+    }
+    Unsent::Failed(match io.map(io::Error::kind) {
         Some(io::ErrorKind::PermissionDenied) => Error::DestinationIpProhibited,
         Some(io::ErrorKind::ConnectionRefused) => Error::ConnectionRefused,
         Some(io::ErrorKind::TimedOut) => Error::ConnectionTimeout,
@@ -64,14 +79,14 @@ fn explain(error: &hyper_util::client::legacy::Error) -> Error {
         Some(_) => Error::ConnectionTerminated,
         None if error.is_connect() => Error::DestinationUnavailable,
         None => Error::HttpProtocolError,
-    }
+    })
 }
 
-fn io_kind(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
+fn io_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a io::Error> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(error) = error.downcast_ref::<io::Error>() {
-            return Some(error.kind());
+            return Some(error);
         }
         next = error.source();
     }

@@ -4,6 +4,7 @@ use super::Connections;
 use super::address::Reach;
 use super::allow::{AllowList, Allowed, default_port};
 use super::breaker::{Admission, Breakers};
+use super::client::Unsent;
 use super::retry::{self, Attempts};
 use crate::calls::{Callees, Internal, Publisher};
 use crate::durability::Durability;
@@ -118,7 +119,8 @@ impl Outgoing {
     ) -> Result<Response<WasiBody>, Error> {
         let started = Instant::now();
         let own = self.manners == Manners::Own;
-        match if own { self.breakers.admit(&target.name, started) } else { Admission::Pass } {
+        let admission = if own { self.breakers.admit(&target.name, started) } else { Admission::Pass };
+        match admission {
             Admission::Pass => {}
             Admission::Probe => self.observer.breaker(&self.component, &target.name, BreakerState::HalfOpen),
             Admission::Refuse => {
@@ -138,7 +140,9 @@ impl Outgoing {
         // What a callee could not reach is out of everybody's reach: it does not keep failing by itself, and is well once that
         // is back.
         let well = (1..500).contains(&status) || (status != 0 && invocation.outage().is_some());
-        let changed = if own { self.breakers.report(&target.name, well, Instant::now()) } else { None };
+        // What this host lacks says nothing of the target; but whoever tries for all others has to tell something.
+        let says = own && (status != 0 || invocation.outage().is_none() || admission == Admission::Probe);
+        let changed = if says { self.breakers.report(&target.name, well, Instant::now()) } else { None };
         if let Some(state) = changed {
             self.observer.breaker(&self.component, &target.name, state);
         }
@@ -206,7 +210,13 @@ impl Outgoing {
         }
         let reach = target.reach(allowed)?;
         self.stored(invocation).await?;
-        self.connections.0.send(request, reach).await
+        self.connections.0.send(request, reach).await.map_err(|unsent| match unsent {
+            Unsent::Failed(error) => error,
+            Unsent::NoDescriptor => {
+                invocation.met_outage(&"this host has no file descriptor left for a connection");
+                Error::DestinationUnavailable
+            }
+        })
     }
 
     /// Waits until what the guest did before is on disk.
