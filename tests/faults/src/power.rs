@@ -6,6 +6,7 @@
 
 use anyhow::{Context as _, Result};
 use std::fs::{File, OpenOptions};
+use std::io::{BufReader, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
@@ -23,18 +24,33 @@ pub enum Power {
     LosesSectors,
 }
 
+/// What a note is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub enum Noted {
+    /// A write.
     Write,
+    /// A file was cut or grown.
     Truncate,
+    /// A sync has returned.
     Synced,
+    /// A sync is held back.
     Held,
+    /// A write found no room.
+    Full,
+    /// A sync failed: what was written before is on no disk, and the system takes it for written.
+    FailedSync,
+    /// The process was ended amid a commit.
+    Killed,
+    /// A file could not be opened to be written.
+    ReadOnly,
+    /// The process found its clock set.
+    Clock,
 }
 
 /// One note of the preloaded library.
 #[derive(Debug, Clone)]
 struct Record {
-    kind: Kind,
+    kind: Noted,
     file: u64,
     offset: u64,
     length: u64,
@@ -63,12 +79,29 @@ impl Unsynced {
         vec![("LD_PRELOAD".to_owned(), text(&library)), ("A4CO_UNSYNCED".to_owned(), text(&self.path))]
     }
 
-    /// How many syncs were held back so far.
+    /// How many notes of a kind there are so far.
     ///
     /// # Errors
     /// Where the notes cannot be read.
-    pub fn held(&self) -> Result<usize> {
-        Ok(self.read()?.iter().filter(|record| record.kind == Kind::Held).count())
+    pub fn count(&self, kind: Noted) -> Result<usize> {
+        let mut notes = BufReader::new(self.open()?);
+        let (mut head, mut count) = ([0; HEAD], 0);
+        while notes.read_exact(&mut head).is_ok() {
+            let (found, [.., before, after]) = Record::head(&head);
+            count += usize::from(found == Some(kind));
+            notes.seek_relative(i64::try_from(before + after)?)?;
+        }
+        Ok(count)
+    }
+
+    /// Forgets all notes: of a life after which no power fails.
+    ///
+    /// # Errors
+    /// Where they cannot be written.
+    pub fn forget(&self) -> Result<()> {
+        // Emptied, not removed: a life may end before it has anything to note.
+        File::create(&self.path)?;
+        Ok(())
     }
 
     /// Takes back what was not synced when the host died, and forgets the notes; how many writes that were.
@@ -79,9 +112,7 @@ impl Unsynced {
         let records = self.read()?;
         let mut lost = 0;
         for (number, name) in [(1, "a4co.db"), (2, "a4co.db-wal")] {
-            let of_file: Vec<_> = records.iter().filter(|record| record.file == number).collect();
-            let synced = of_file.iter().rposition(|record| record.kind == Kind::Synced).map_or(0, |place| place + 1);
-            let unsynced: Vec<_> = of_file[synced..].iter().filter(|record| record.kind != Kind::Held).collect();
+            let unsynced = unsynced(records.iter().filter(|record| record.file == number));
             if unsynced.is_empty() {
                 continue;
             }
@@ -97,14 +128,17 @@ impl Unsynced {
         }
         // The shared memory is never synced, and made anew.
         let _may_be_absent = std::fs::remove_file(state.join("a4co.db-shm"));
-        // Emptied, not removed: a life may end before it has anything to note.
-        File::create(&self.path)?;
+        self.forget()?;
         Ok(lost)
     }
 
+    fn open(&self) -> Result<File> {
+        File::open(&self.path).with_context(|| format!("{}: was the library preloaded?", self.path.display()))
+    }
+
     fn read(&self) -> Result<Vec<Record>> {
-        let bytes = std::fs::read(&self.path)
-            .with_context(|| format!("{}: was the library preloaded?", self.path.display()))?;
+        let mut bytes = Vec::new();
+        self.open()?.read_to_end(&mut bytes)?;
         let mut rest = bytes.as_slice();
         let mut records = Vec::new();
         // The kill may have cut the last note short: the write it announces had not begun.
@@ -115,21 +149,62 @@ impl Unsynced {
     }
 }
 
+/// What of these writes to one file is on no disk, in order.
+fn unsynced<'a>(records: impl Iterator<Item = &'a Record>) -> Vec<&'a Record> {
+    let (mut given_up, mut pending) = (Vec::new(), Vec::<&Record>::new());
+    for record in records {
+        match record.kind {
+            Noted::Write | Noted::Truncate => pending.push(record),
+            // No later sync writes it: the system takes it for written.
+            Noted::FailedSync => given_up.append(&mut pending),
+            Noted::Synced => {
+                given_up.retain(|lost| !pending.iter().any(|later| later.replaces(lost)));
+                pending.clear();
+            }
+            _ => {}
+        }
+    }
+    given_up.append(&mut pending);
+    given_up
+}
+
 impl Record {
-    fn take(rest: &mut &[u8]) -> Option<Self> {
-        let head = rest.split_off(..HEAD)?;
-        let mut numbers = head.chunks_exact(8).filter_map(|part| Some(u64::from_le_bytes(part.try_into().ok()?)));
-        let kind = match numbers.next()? {
-            1 => Kind::Write,
-            2 => Kind::Truncate,
-            3 => Kind::Synced,
-            4 => Kind::Held,
-            _ => return None,
+    /// A note's kind, and its other numbers.
+    fn head(head: &[u8]) -> (Option<Noted>, [u64; 5]) {
+        let mut numbers = [0; 6];
+        for (number, part) in numbers.iter_mut().zip(head.as_chunks::<8>().0) {
+            *number = u64::from_le_bytes(*part);
+        }
+        let [kind, rest @ ..] = numbers;
+        let kind = match kind {
+            1 => Some(Noted::Write),
+            2 => Some(Noted::Truncate),
+            3 => Some(Noted::Synced),
+            4 => Some(Noted::Held),
+            5 => Some(Noted::Full),
+            6 => Some(Noted::FailedSync),
+            7 => Some(Noted::Killed),
+            8 => Some(Noted::ReadOnly),
+            9 => Some(Noted::Clock),
+            _ => None,
         };
-        let (file, offset, length) = (numbers.next()?, numbers.next()?, numbers.next()?);
-        let (before, after) = (usize::try_from(numbers.next()?).ok()?, usize::try_from(numbers.next()?).ok()?);
+        (kind, rest)
+    }
+
+    fn take(rest: &mut &[u8]) -> Option<Self> {
+        let (kind, [file, offset, length, before, after]) = Self::head(rest.split_off(..HEAD)?);
+        let (before, after) = (usize::try_from(before).ok()?, usize::try_from(after).ok()?);
         let (before, after) = (rest.split_off(..before)?.to_vec(), rest.split_off(..after)?.to_vec());
-        Some(Self { kind, file, offset, length, before, after })
+        Some(Self { kind: kind?, file, offset, length, before, after })
+    }
+
+    /// Whether nothing of `lost` is left to be lost once this one is on disk.
+    fn replaces(&self, lost: &Self) -> bool {
+        let end = |record: &Self| record.offset + record.after.len() as u64;
+        match self.kind {
+            Noted::Truncate => self.offset <= lost.offset,
+            _ => self.offset < end(lost) && lost.offset < end(self),
+        }
     }
 
     fn undo(&self, file: &File) -> Result<()> {

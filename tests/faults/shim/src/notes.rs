@@ -12,6 +12,21 @@ const WRITE: u64 = 1;
 const TRUNCATE: u64 = 2;
 const SYNCED: u64 = 3;
 const HELD: u64 = 4;
+
+/// A fault that struck.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Struck {
+    /// A write found no room.
+    Full = 5,
+    /// A sync failed.
+    FailedSync = 6,
+    /// The process is about to be ended.
+    Killed = 7,
+    /// A file could not be opened to be written.
+    ReadOnly = 8,
+    /// The clock has been set.
+    Clock = 9,
+}
 /// How long a held sync sleeps until it looks again.
 static NAP: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
 
@@ -35,6 +50,11 @@ pub(crate) fn truncate(fd: c_int, tracked: Tracked, to: off64_t) {
 /// Notes that all that was written to a file is on disk.
 pub(crate) fn synced(tracked: Tracked) {
     append(SYNCED, tracked, (0, 0), (&[], &[]));
+}
+
+/// Notes a fault, with a number of its own.
+pub(crate) fn struck(fault: Struck, tracked: Tracked, number: i64) {
+    append(fault as u64, tracked, (number, 0), (&[], &[]));
 }
 
 /// Waits while the test wants no sync to begin.
@@ -66,9 +86,9 @@ fn notes() -> Option<c_int> {
     *NOTES.get_or_init(|| {
         let path = path("A4CO_UNSYNCED")?;
         let flags = libc::O_CREAT | libc::O_APPEND | libc::O_WRONLY | libc::O_CLOEXEC;
-        // SAFETY: a path that ends in a zero.
-        let fd = unsafe { libc::open(path.as_ptr(), flags, 0o600) };
-        (fd >= 0).then_some(fd)
+        // SAFETY: a path that ends in a zero. The kernel is called itself: `open` is ours.
+        let fd = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, 0o600) };
+        c_int::try_from(fd).ok().filter(|fd| *fd >= 0)
     })
 }
 
