@@ -162,6 +162,14 @@ impl Host {
         ended.with_context(|| self.log())
     }
 
+    /// How what serves the application has ended, where it has.
+    ///
+    /// # Errors
+    /// Where the system does not tell.
+    pub fn has_ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.application.try_wait()?)
+    }
+
     /// Sends what serves the application a signal, such as `STOP`.
     ///
     /// # Errors

@@ -1,19 +1,16 @@
 //! Customers who order all the time, ask again with the same key where no answer came, and write everything down. Now
 //! and then one cancels, takes the goods, or stands in for the artisan who adjusts a stock.
 
+use crate::seen::{PATIENCE, Seen};
 use crate::{Answer, Notes, Seed};
 use anyhow::{Context as _, Result, bail};
 use end_to_end::{Client, Order, Reply};
 use serde_json::{Value, json};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// How long one answer may take to come, restarts included.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// How long a customer waits until asking again, where the host does not answer.
-const PAUSE: Duration = Duration::from_millis(15);
 /// Between two looks at an order.
 const LOOK: Duration = Duration::from_millis(5);
 /// Orders of one customer id: few enough for one page of a list.
@@ -35,16 +32,6 @@ pub struct Customers {
     stop: Arc<AtomicBool>,
     tasks: JoinSet<Result<()>>,
     probes: u32,
-}
-
-/// What the customers have seen so far.
-#[derive(Debug, Default)]
-struct Seen {
-    notes: Mutex<Notes>,
-    /// Requests under way that were not answered so far.
-    waiting: AtomicUsize,
-    /// Tries that led to no answer.
-    put_off: AtomicUsize,
 }
 
 /// The key of the cancellation of the order that was asked for under `key`, and its correlation id.
@@ -121,6 +108,11 @@ impl Customers {
         self.seen.put_off.load(Ordering::Relaxed)
     }
 
+    /// Where what is seen is written down, for others who order beside them.
+    pub(crate) fn seen(&self) -> Arc<Seen> {
+        self.seen.clone()
+    }
+
     /// Orders one piece of `product` now, and waits until that order is confirmed; how long it took.
     ///
     /// # Errors
@@ -169,35 +161,6 @@ impl Customers {
             ended?.context("a customer")?;
         }
         Ok(self.seen.look(Notes::clone))
-    }
-}
-
-impl Seen {
-    fn look<R>(&self, read: impl FnOnce(&Notes) -> R) -> R {
-        read(&self.notes.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn note<R>(&self, write: impl FnOnce(&mut Notes) -> R) -> R {
-        write(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Asks until there is an answer that is one.
-    async fn answered(&self, door: &Client, path: &str, (key, body): (&str, &Value)) -> Result<Reply> {
-        let asking = async {
-            loop {
-                match door.post_traced(path, key, body).await {
-                    Ok(reply) if reply.status < 500 && reply.status != 429 && reply.status != 202 => return reply,
-                    _ => {
-                        self.put_off.fetch_add(1, Ordering::Relaxed);
-                        tokio::time::sleep(PAUSE).await;
-                    }
-                }
-            }
-        };
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        let answered = tokio::time::timeout(PATIENCE, asking).await;
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        answered.with_context(|| format!("{key} got no answer in {PATIENCE:?}"))
     }
 }
 

@@ -2,7 +2,7 @@
 //! taken from them.
 
 use anyhow::{Context as _, Result};
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,7 +30,10 @@ impl Memory {
     /// # Errors
     /// Where there is none.
     pub fn open(state: &Path) -> Result<Self> {
-        Ok(Self { connection: Connection::open(state.join("a4co.db")).context("the database of the stopped host")? })
+        Ok(Self {
+            connection: checked_pages::open(&state.join("a4co.db"), OpenFlags::default())
+                .context("the database of the stopped host")?,
+        })
     }
 
     /// Empties every inbox of every aggregate; how many had something in them.

@@ -1,6 +1,6 @@
 //! The host, its gateway and what the host notes of itself: everything a fault test stands on.
 
-use crate::{Gateway, History, Unsynced, Vitals};
+use crate::{Gateway, History, Sabotage, Unsynced, Vitals};
 use anyhow::{Result, ensure};
 use end_to_end::{Host, Settings, Shop, eventually};
 use std::os::unix::process::ExitStatusExt as _;
@@ -25,6 +25,8 @@ pub struct Stage {
     pub history: History,
     /// What the host has written and not synced, where its environment makes it tell.
     pub unsynced: Unsynced,
+    /// What goes wrong for it, where it is preloaded.
+    pub sabotage: Sabotage,
     folder: TempDir,
     /// Failpoints the host's log told of before the one that is armed.
     reached: usize,
@@ -47,6 +49,7 @@ impl Stage {
         let folder = tempfile::tempdir()?;
         let gateway = Gateway::start(folder.path()).await?;
         let unsynced = Unsynced::at(folder.path().join("unsynced"));
+        let sabotage = Sabotage::in_folder(folder.path().join("faults"))?;
         let mut settings = settings
             .with("gateway_url", &gateway.url())
             .with("payment_retry_delay", "50ms")
@@ -61,11 +64,12 @@ impl Stage {
         if preloaded {
             note("A4CO_HOLD_SYNC", "hold");
             settings.environment.extend(unsynced.environment());
+            settings.environment.push(sabotage.environment());
         }
         let host = Host::start(settings).await?;
         let shop = Shop::new(host.client());
         let history = History::of(&host).await?;
-        Ok(Self { host, gateway, shop, history, unsynced, folder, reached: 0 })
+        Ok(Self { host, gateway, shop, history, unsynced, sabotage, folder, reached: 0 })
     }
 
     /// Starts the host again with a failpoint.

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use end_to_end::{Order, eventually};
-use faults::Stage;
+use faults::{Noted, Stage};
 use std::time::{Duration, Instant};
 
 /// How long an answer is waited for that must not come. A flush takes about a millisecond, an answer a few.
@@ -25,7 +25,7 @@ async fn no_201_leaves_before_its_sync_has_returned() -> Result<()> {
     let mut asking = tokio::spawn(async move { shop.order(&order).await });
     eventually("the order is written, and its sync held", async || {
         let vitals = stage.vitals().ok()?;
-        let held = stage.unsynced.held().ok()?;
+        let held = stage.unsynced.count(Noted::Held).ok()?;
         (held > 0 && vitals.latest > before.latest && vitals.latest > vitals.durable).then_some(())
     })
     .await?;

@@ -21,6 +21,17 @@ const ALONE: [(Fault, u32); 11] = [
 ];
 const TOGETHER: [(Fault, u32); 2] = [(Fault::RollingRestart, 2), (Fault::Pause, 1)];
 const EMBEDDED: [(Fault, u32); 2] = [(Fault::Kill, 2), (Fault::Power, 2)];
+/// Of the disk and the files on it.
+const DAMAGED: [(Fault, u32); 6] = [
+    (Fault::KillInCommit, 4),
+    (Fault::DiskFull, 1),
+    (Fault::FailedSync, 3),
+    (Fault::ReadOnly, 2),
+    (Fault::Truncated, 2),
+    (Fault::BitFlip, 4),
+];
+/// Of everything else that a process has from its machine.
+const STRAINED: [(Fault, u32); 3] = [(Fault::Clock, 3), (Fault::Descriptors, 1), (Fault::Overload, 1)];
 const BRIDGED: [(Fault, u32); 7] = [
     (Fault::KillBridge, 2),
     (Fault::KillApplication, 2),
@@ -58,6 +69,16 @@ async fn an_embedded_process_loses_and_doubles_nothing() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_is_full_fails_or_rots_loses_and_doubles_nothing() -> Result<()> {
+    hold(Setup::Embedded, &DAMAGED).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clocks_that_jump_and_more_than_can_be_taken_lose_and_double_nothing() -> Result<()> {
+    hold(Setup::Embedded, &STRAINED).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bridge_and_an_application_lose_and_double_nothing() -> Result<()> {
     hold(Setup::Bridge, &BRIDGED).await
 }
@@ -73,6 +94,8 @@ fn every_row_is_walked_here() {
         (Setup::Nats, &ALONE[..]),
         (Setup::Nats, &TOGETHER),
         (Setup::Embedded, &EMBEDDED),
+        (Setup::Embedded, &DAMAGED),
+        (Setup::Embedded, &STRAINED),
         (Setup::Bridge, &BRIDGED),
         (Setup::Cluster, &CLUSTERED),
     ]

@@ -70,7 +70,7 @@ impl Arena {
             None => (!servers.is_empty()).then_some(urls),
         };
         let to_application = proxied(&mut settings, faults).await?;
-        let stage = Stage::set_with(settings, faults.contains(&Fault::Power)).await?;
+        let stage = Stage::set_with(settings, faults.iter().any(|fault| fault.needs_library())).await?;
         let second = match faults.iter().any(|fault| fault.needs_second()) {
             true => Some(Host::start(stage.host.settings().clone()).await?),
             false => None,

@@ -1,6 +1,6 @@
 //! Which faults there are, in which setups, and how often each is injected in a full run.
 
-use super::{Arena, Injection, Load, network, processes, servers, streams};
+use super::{Arena, Injection, Load, clock, damage, disk, limits, network, processes, servers, streams};
 use crate::Way;
 use anyhow::Result;
 use std::fmt::{self, Display, Formatter};
@@ -25,6 +25,24 @@ pub enum Fault {
     Kill,
     /// The same, and what was not synced is lost
     Power,
+    /// `kill -9` of `a4co` between two calls of a commit, each in turn; every second time with what was not synced
+    KillInCommit,
+    /// The disk is full
+    DiskFull,
+    /// A sync fails
+    FailedSync,
+    /// The state directory cannot be written at a start
+    ReadOnly,
+    /// The database, or its log, is cut short while the process is dead
+    Truncated,
+    /// A bit of the database, or of its log, flips while the process is dead
+    BitFlip,
+    /// The clock is set by an hour, and back
+    Clock,
+    /// The process has no file descriptors left
+    Descriptors,
+    /// Twice as many orders as can be served
+    Overload,
     /// `kill -9` of the NATS server, every third time away for three seconds
     KillServer,
     /// `SIGSTOP` of one of two processes until the other has taken over, then `SIGCONT`
@@ -74,7 +92,19 @@ pub struct Row {
 #[must_use]
 pub fn rows() -> Vec<Row> {
     use Fault::*;
-    let embedded = [(Kill, 100), (Power, 50)];
+    let embedded = [
+        (Kill, 100),
+        (Power, 50),
+        (KillInCommit, 60),
+        (DiskFull, 10),
+        (FailedSync, 15),
+        (ReadOnly, 10),
+        (Truncated, 20),
+        (BitFlip, 40),
+        (Clock, 12),
+        (Descriptors, 10),
+        (Overload, 3),
+    ];
     let nats = [
         (Kill, 100),
         (KillServer, 30),
@@ -113,6 +143,15 @@ impl Fault {
         match self {
             Self::Kill => processes::kill(arena, load, round).await,
             Self::Power => processes::power(arena, load).await,
+            Self::KillInCommit => disk::kill_in_commit(arena, load, round).await,
+            Self::DiskFull => disk::fill(arena, load).await,
+            Self::FailedSync => disk::fail_sync(arena, load, round).await,
+            Self::ReadOnly => damage::deny(arena, load, round).await,
+            Self::Truncated => damage::cut(arena, load, round).await,
+            Self::BitFlip => damage::flip(arena, load, round).await,
+            Self::Clock => clock::set(arena, load, round).await,
+            Self::Descriptors => limits::exhaust(arena, load).await,
+            Self::Overload => limits::overload(arena, load, round).await,
             Self::KillServer => servers::kill(arena, load, round).await,
             Self::Pause => processes::pause(arena, load, round).await,
             Self::Partition => network::hold(arena, load, (&[Way::ToServer, Way::ToClient], round)).await,
@@ -142,6 +181,21 @@ impl Fault {
                 | Self::LostPubAcks
                 | Self::LostAcks
                 | Self::LostSwaps
+        )
+    }
+
+    /// Whether the library that notes writes and breaks them is preloaded.
+    pub(super) fn needs_library(self) -> bool {
+        matches!(
+            self,
+            Self::Power
+                | Self::KillInCommit
+                | Self::DiskFull
+                | Self::FailedSync
+                | Self::ReadOnly
+                | Self::Truncated
+                | Self::BitFlip
+                | Self::Clock
         )
     }
 

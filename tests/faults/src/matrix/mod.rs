@@ -2,7 +2,11 @@
 //! everything flows again.
 
 mod arena;
+mod clock;
+mod damage;
+mod disk;
 mod fault;
+mod limits;
 mod network;
 mod processes;
 mod report;
@@ -30,6 +34,8 @@ const SCARCE: u32 = 25;
 const PRICE: u64 = 1_700;
 /// What recovery is measured with: nobody else buys it.
 const PROBED: &str = "prod-probed";
+/// Nobody buys it: what is said of it is on disk since long.
+const RESTING: &str = "prod-resting";
 /// Orders before the first fault: everything is warm.
 const WARM: usize = 15;
 /// Rounds in which a fault may miss its chance, beyond as many again as are wanted: at every third loss of power or so
@@ -37,7 +43,7 @@ const WARM: usize = 15;
 const MISSES: u32 = 10;
 
 /// What one round of a fault did.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Injection {
     /// How often the fault was injected, as its evidence has it.
     pub counted: u32,
@@ -45,6 +51,8 @@ pub struct Injection {
     pub recovery: Option<Duration>,
     /// How much of that the NATS servers were not able to serve anybody.
     pub beneath: Option<Duration>,
+    /// What else a reader of the figures is to know.
+    pub remark: Option<String>,
 }
 
 /// The load that faults meet.
@@ -86,7 +94,8 @@ pub async fn run(setup: Setup, faults: &[(Fault, u32)], seed: Seed) -> Result<Ve
 async fn run_in(arena: &mut Arena, faults: &[(Fault, u32)], seed: Seed) -> Result<Vec<Report>> {
     let began = Instant::now();
     let products = stock_up(arena).await?;
-    let ids: Vec<_> = products.iter().map(|(id, _)| id.clone()).filter(|id| id != PROBED).collect();
+    let others = [PROBED, RESTING];
+    let ids: Vec<_> = products.iter().map(|(id, _)| id.clone()).filter(|id| !others.contains(&id.as_str())).collect();
     let crowd = if arena.setup() == Setup::Cluster { SMALLER_CROWD } else { CROWD };
     let customers = Customers::come(crowd, &arena.doors(), &ids, seed);
     let mut load = Load { customers, choices: seed.choices(0) };
@@ -133,7 +142,7 @@ async fn repeat(arena: &mut Arena, load: &mut Load, (fault, times): (Fault, u32)
 }
 
 async fn stock_up(arena: &Arena) -> Result<Vec<(String, u32)>> {
-    let named = (0..PRODUCTS).map(|number| format!("prod-{number}")).chain([PROBED.to_owned()]);
+    let named = (0..PRODUCTS).map(|number| format!("prod-{number}")).chain([PROBED, RESTING].map(str::to_owned));
     let scarce = format!("prod-{}", PRODUCTS - 1);
     let products: Vec<_> = named.map(|id| (id.clone(), if id == scarce { SCARCE } else { STOCK })).collect();
     for (product, stock) in &products {

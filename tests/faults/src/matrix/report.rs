@@ -35,6 +35,7 @@ pub struct Report {
     pub seconds: u64,
     recoveries: Vec<Duration>,
     beneath: Vec<Duration>,
+    remarks: Vec<String>,
 }
 
 impl Report {
@@ -54,6 +55,7 @@ impl Report {
             seconds,
             recoveries,
             beneath,
+            remarks: Vec::new(),
         }
     }
 
@@ -61,6 +63,7 @@ impl Report {
         self.injected += injection.counted;
         self.recoveries.extend(injection.recovery);
         self.beneath.extend(injection.beneath);
+        self.remarks.extend(injection.remark);
     }
 
     /// Whether nothing is lost, doubled or wrong.
@@ -97,6 +100,7 @@ impl Report {
             "recoveryP50Ms": self.recovery(50).map(|time| time.as_millis() as u64),
             "recoveryP99Ms": self.recovery(99).map(|time| time.as_millis() as u64),
             "recoveriesMs": milliseconds(&self.recoveries), "beneathMs": milliseconds(&self.beneath),
+            "remarks": self.remarks,
         })
     }
 }
@@ -126,6 +130,9 @@ pub fn table(reports: &[Report]) -> String {
             text,
             "{setup:<9} {fault:<22} {injected:>8} {orders:>7} {lost:>5} {doubled:>8} {wrong:>6} {p50:>9} {p99:>9} {beneath:>13}{late}"
         );
+        for remark in &report.remarks {
+            let _written = writeln!(text, "          {remark}");
+        }
     }
     text
 }

@@ -58,7 +58,7 @@ pub(super) async fn kill_leader(arena: &mut Arena, load: &mut Load, round: u32) 
     let counted = u32::from(load.customers.put_off() > before);
     let server = arena.servers.get_mut(number).context("it was there")?;
     tokio::task::block_in_place(|| server.restart());
-    Ok(Injection { counted, recovery: recovery?, beneath: Some(beneath) })
+    Ok(Injection { counted, recovery: recovery?, beneath: Some(beneath), ..Injection::default() })
 }
 
 async fn info(plain: &Context, stream: &str) -> Option<Info> {

@@ -1,0 +1,123 @@
+//! More orders than can be served: placed at a fixed rate, whatever becomes of those before.
+
+use crate::seen::{PATIENCE, Seen};
+use crate::{Answer, Customers};
+use anyhow::{Context as _, Result, ensure};
+use end_to_end::{Client, Order, Reply};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+/// How many order at once while it is found out how much can be served.
+const AT_ONCE: usize = 16;
+/// How long a customer waits who is told to come again later.
+const LATER: Duration = Duration::from_secs(1);
+/// Orders of one customer id: few enough for one page of a list.
+const ORDERS_A_CUSTOMER: usize = 8;
+
+/// Customers who come all at once.
+#[derive(Debug)]
+pub struct Surge {
+    door: Client,
+    product: String,
+    name: String,
+    seen: Arc<Seen>,
+    came: AtomicUsize,
+    put_off: AtomicUsize,
+}
+
+impl Surge {
+    /// Of customers who write down where `customers` do, and order `product`. Their ids begin with `name`.
+    #[must_use]
+    pub fn beside(customers: &Customers, door: &Client, (name, product): (&str, &str)) -> Arc<Self> {
+        Arc::new(Self {
+            door: door.clone(),
+            product: product.to_owned(),
+            name: name.to_owned(),
+            seen: customers.seen(),
+            came: AtomicUsize::new(0),
+            put_off: AtomicUsize::new(0),
+        })
+    }
+
+    /// Orders a second that are served where nobody waits in vain.
+    ///
+    /// # Errors
+    /// Where an answer is none.
+    pub async fn capacity(self: &Arc<Self>, time: Duration) -> Result<f64> {
+        let (began, mut tasks) = (Instant::now(), JoinSet::new());
+        for _ in 0..AT_ONCE {
+            let this = self.clone();
+            tasks.spawn(async move {
+                let mut served = 0_u32;
+                while began.elapsed() < time {
+                    this.order().await?;
+                    served += 1;
+                }
+                Ok::<_, anyhow::Error>(served)
+            });
+        }
+        let mut served = 0;
+        while let Some(ended) = tasks.join_next().await {
+            served += ended??;
+        }
+        Ok(f64::from(served) / began.elapsed().as_secs_f64())
+    }
+
+    /// Lets `rate` customers a second come for that time, and returns those who still wait.
+    pub async fn come(self: &Arc<Self>, rate: f64, time: Duration) -> JoinSet<Result<()>> {
+        let mut tasks = JoinSet::new();
+        let mut next = tokio::time::interval(Duration::from_secs_f64(1.0 / rate));
+        // Those who are late come all at once: the rate is what counts.
+        next.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
+        let began = Instant::now();
+        while began.elapsed() < time {
+            next.tick().await;
+            let this = self.clone();
+            tasks.spawn(async move { this.order().await });
+        }
+        tasks
+    }
+
+    /// How many have come.
+    #[must_use]
+    pub fn came(&self) -> usize {
+        self.came.load(Ordering::Relaxed)
+    }
+
+    /// How often one was told to come again later.
+    #[must_use]
+    pub fn put_off(&self) -> usize {
+        self.put_off.load(Ordering::Relaxed)
+    }
+
+    /// Places one order, and comes again as often as that is what the answer asks for.
+    async fn order(&self) -> Result<()> {
+        let number = self.came.fetch_add(1, Ordering::Relaxed);
+        let (key, customer) =
+            (format!("{}-{number}", self.name), format!("{}-{}", self.name, number / ORDERS_A_CUSTOMER));
+        let order = Order { customer, ..Order::of(&self.product) };
+        self.seen.note(|notes| notes.ask(&key, &order));
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            let reply = self.door.post_traced("/api/v1/orders", &key, &order.body()).await?;
+            if is_put_off(&reply)? {
+                self.put_off.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(LATER).await;
+                continue;
+            }
+            ensure!(reply.status == 201, "{key}: {reply:?}");
+            let answer = self.seen.note(|notes| notes.hear(&key, &reply))?;
+            return matches!(answer, Answer::Taken(_)).then_some(()).with_context(|| key.clone());
+        }
+        anyhow::bail!("{key} got no answer in {PATIENCE:?}")
+    }
+}
+
+/// Whether the customer is to come again; then the answer must say when.
+fn is_put_off(reply: &Reply) -> Result<bool> {
+    let later = matches!(reply.status, 429 | 503);
+    ensure!(!later || reply.headers.contains_key("retry-after"), "put off without a Retry-After: {reply:?}");
+    Ok(later || reply.status == 202)
+}
