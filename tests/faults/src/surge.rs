@@ -2,7 +2,7 @@
 
 use crate::seen::{PATIENCE, Seen};
 use crate::{Answer, Customers};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, bail, ensure};
 use end_to_end::{Client, Order, Reply};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +13,8 @@ use tokio::task::JoinSet;
 const AT_ONCE: usize = 16;
 /// How long a customer waits who is told to come again later.
 const LATER: Duration = Duration::from_secs(1);
+/// Between two looks at an order.
+const LOOK: Duration = Duration::from_millis(20);
 /// Orders of one customer id: few enough for one page of a list.
 const ORDERS_A_CUSTOMER: usize = 8;
 
@@ -41,7 +43,7 @@ impl Surge {
         })
     }
 
-    /// Orders a second that are served where nobody waits in vain.
+    /// Orders a second that come to their end where nobody places the next before.
     ///
     /// # Errors
     /// Where an answer is none.
@@ -52,7 +54,8 @@ impl Surge {
             tasks.spawn(async move {
                 let mut served = 0_u32;
                 while began.elapsed() < time {
-                    this.order().await?;
+                    let order_id = this.order().await?;
+                    this.ends(&order_id).await?;
                     served += 1;
                 }
                 Ok::<_, anyhow::Error>(served)
@@ -75,7 +78,7 @@ impl Surge {
         while began.elapsed() < time {
             next.tick().await;
             let this = self.clone();
-            tasks.spawn(async move { this.order().await });
+            tasks.spawn(async move { this.order().await.map(drop) });
         }
         tasks
     }
@@ -92,8 +95,8 @@ impl Surge {
         self.put_off.load(Ordering::Relaxed)
     }
 
-    /// Places one order, and comes again as often as that is what the answer asks for.
-    async fn order(&self) -> Result<()> {
+    /// Places one order, and comes again as often as that is what the answer asks for; the order's id.
+    async fn order(&self) -> Result<String> {
         let number = self.came.fetch_add(1, Ordering::Relaxed);
         let (key, customer) =
             (format!("{}-{number}", self.name), format!("{}-{}", self.name, number / ORDERS_A_CUSTOMER));
@@ -109,9 +112,23 @@ impl Surge {
             }
             ensure!(reply.status == 201, "{key}: {reply:?}");
             let answer = self.seen.note(|notes| notes.hear(&key, &reply))?;
-            return matches!(answer, Answer::Taken(_)).then_some(()).with_context(|| key.clone());
+            let Answer::Taken(order_id) = answer else { bail!("{key}: {answer:?}") };
+            return Ok(order_id);
         }
-        anyhow::bail!("{key} got no answer in {PATIENCE:?}")
+        bail!("{key} got no answer in {PATIENCE:?}")
+    }
+
+    /// Waits until an order is confirmed, or cancelled.
+    async fn ends(&self, order_id: &str) -> Result<()> {
+        let (began, path) = (Instant::now(), format!("/api/v1/orders/{order_id}"));
+        while began.elapsed() < PATIENCE {
+            let order = self.door.get(&path).await?;
+            if matches!(order.text_at("/status"), "confirmed" | "cancelled") {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        bail!("{order_id} did not end in {PATIENCE:?}")
     }
 }
 

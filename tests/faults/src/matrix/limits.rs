@@ -22,7 +22,7 @@ const TOLD: &str = "a connection could not be accepted";
 const TICKS: u64 = 100;
 /// How long it is looked at how much can be served, and how long more comes.
 const LOOKED: Duration = Duration::from_secs(3);
-const SURGE: Duration = Duration::from_secs(6);
+const SURGE: Duration = Duration::from_secs(4);
 /// How much more.
 const TIMES: f64 = 2.0;
 
@@ -66,8 +66,8 @@ pub(super) async fn overload(arena: &mut Arena, load: &mut Load, round: u32) -> 
     }
     let offered = surge.came() - came;
     let remark = Some(format!(
-        "{capacity:.0} orders a second were served, {offered} came in {SURGE:?}: {} answers to come later, memory from \
-         {before} to {grown} MiB",
+        "{capacity:.0} orders a second came to their end, {offered} were placed in {SURGE:?}: {} were told to come later, memory \
+         from {before} to {grown} MiB",
         surge.put_off()
     ));
     // More came than could be served, or nobody would have had to wait.
