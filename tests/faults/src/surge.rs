@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 /// How many order at once while it is found out how much can be served.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 64;
 /// How long a customer waits who is told to come again later.
 const LATER: Duration = Duration::from_secs(1);
 /// Between two looks at an order.

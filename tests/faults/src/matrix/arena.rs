@@ -21,6 +21,8 @@ const STREAMS: [(&str, &str); 6] = [
 const WINDOW: &str = "1s";
 /// Messages of the stream that is filled to its limit.
 const LIMIT: &str = "20_000";
+/// Events that customers at work leave unsettled at any time.
+const CALM: u64 = 100;
 /// Lines of a log that an error shows.
 const LINES: usize = 40;
 
@@ -109,6 +111,19 @@ impl Arena {
             return Ok(&mut self.stage.host);
         }
         self.second.as_mut().context("this arena has one process")
+    }
+
+    /// Events that are not settled.
+    pub(super) async fn behind(&self) -> Result<u64> {
+        let consumers = self.stage.host.admin().get("/consumers").await?;
+        let items = consumers.json["items"].as_array().context("consumers")?;
+        Ok(items.iter().filter_map(|item| item["pending"].as_u64()).sum())
+    }
+
+    /// Waits until the line that an earlier fault left is worked off: recovery is to be that of one fault, not of a hail in
+    /// which what was in hand at each death is tried alone.
+    pub(super) async fn calm(&self) -> Result<()> {
+        eventually("the line is worked off", async || (self.behind().await.ok()? < CALM).then_some(())).await
     }
 
     /// Whether who delivers, now dead, has left events behind that are not acknowledged; embedded, writes that were not

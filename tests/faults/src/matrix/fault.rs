@@ -199,6 +199,11 @@ impl Fault {
         )
     }
 
+    /// Whether it is of what one process has from its machine: disk, files, clock, descriptors, processor.
+    pub(super) fn is_of_the_machine(self) -> bool {
+        matches!(self, Self::Descriptors | Self::Overload) || (self.needs_library() && self != Self::Power)
+    }
+
     /// Whether there are two processes of one kind.
     pub(super) fn needs_second(self) -> bool {
         matches!(self, Self::Pause | Self::RollingRestart)

@@ -23,6 +23,8 @@ const TICKS: u64 = 100;
 /// How long it is looked at how much can be served, and how long more comes.
 const LOOKED: Duration = Duration::from_secs(3);
 const SURGE: Duration = Duration::from_secs(4);
+/// Events in line where too much came.
+const LINE: u64 = 200;
 /// How much more.
 const TIMES: f64 = 2.0;
 
@@ -59,19 +61,19 @@ pub(super) async fn overload(arena: &mut Arena, load: &mut Load, round: u32) -> 
     let capacity = surge.capacity(LOOKED).await?;
     let (before, came) = (process.resident()?, surge.came());
     let mut waiting = surge.come(capacity * TIMES, SURGE).await;
-    let (late, grown) = (waiting.len(), process.resident()?);
+    let (behind, grown) = (arena.behind().await?, process.resident()?);
     let recovery = load.recovery(&host.client()).await?;
     while let Some(ended) = waiting.join_next().await {
         ended??;
     }
     let offered = surge.came() - came;
     let remark = Some(format!(
-        "{capacity:.0} orders a second came to their end, {offered} were placed in {SURGE:?}: {} were told to come later, memory \
-         from {before} to {grown} MiB",
+        "{capacity:.0} orders a second came to their end, {offered} were placed in {SURGE:?}: {} were told to come \
+         later, {behind} events were in line, memory from {before} to {grown} MiB",
         surge.put_off()
     ));
-    // More came than could be served, or nobody would have had to wait.
-    Ok(Injection { counted: u32::from(late > 0 && offered > 0), recovery, remark, ..Injection::default() })
+    // More came than could be served: there is a line.
+    Ok(Injection { counted: u32::from(behind > LINE), recovery, remark, ..Injection::default() })
 }
 
 /// A process as the system sees it.

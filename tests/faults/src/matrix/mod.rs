@@ -132,6 +132,9 @@ async fn repeat(arena: &mut Arena, load: &mut Load, (fault, times): (Fault, u32)
         }
         ensure!(round < 2 * times + MISSES, "in {round} rounds it was injected {} times, not {times}", report.injected);
         load.customers.check()?;
+        if fault.is_of_the_machine() {
+            arena.calm().await?;
+        }
         let injection = fault.inject(arena, load, round).await.with_context(|| format!("round {round}"))?;
         if injection.recovery.is_some_and(|recovery| recovery > report::GOAL) {
             arena.keep_log(&format!("{}-{fault}-{round}", report.setup))?;
