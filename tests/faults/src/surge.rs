@@ -22,7 +22,7 @@ const ORDERS_A_CUSTOMER: usize = 8;
 #[derive(Debug)]
 pub struct Surge {
     door: Client,
-    product: String,
+    products: Vec<String>,
     name: String,
     seen: Arc<Seen>,
     came: AtomicUsize,
@@ -30,12 +30,12 @@ pub struct Surge {
 }
 
 impl Surge {
-    /// Of customers who write down where `customers` do, and order `product`. Their ids begin with `name`.
+    /// Of customers who write down where `customers` do, and order one of `products` each. Their ids begin with `name`.
     #[must_use]
-    pub fn beside(customers: &Customers, door: &Client, (name, product): (&str, &str)) -> Arc<Self> {
+    pub fn beside(customers: &Customers, door: &Client, (name, products): (&str, Vec<String>)) -> Arc<Self> {
         Arc::new(Self {
             door: door.clone(),
-            product: product.to_owned(),
+            products,
             name: name.to_owned(),
             seen: customers.seen(),
             came: AtomicUsize::new(0),
@@ -100,7 +100,8 @@ impl Surge {
         let number = self.came.fetch_add(1, Ordering::Relaxed);
         let (key, customer) =
             (format!("{}-{number}", self.name), format!("{}-{}", self.name, number / ORDERS_A_CUSTOMER));
-        let order = Order { customer, ..Order::of(&self.product) };
+        let product = self.products.get(number % self.products.len().max(1)).cloned().unwrap_or_default();
+        let order = Order { customer, ..Order::of(&product) };
         self.seen.note(|notes| notes.ask(&key, &order));
         let began = Instant::now();
         while began.elapsed() < PATIENCE {

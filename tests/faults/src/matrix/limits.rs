@@ -1,6 +1,6 @@
 //! More than the process can take: of connections, and of orders.
 
-use super::{Arena, Injection, Load};
+use super::{Arena, Injection, Load, PRODUCTS};
 use crate::Surge;
 use anyhow::{Context as _, Result, ensure};
 use end_to_end::eventually;
@@ -56,8 +56,9 @@ pub(super) async fn exhaust(arena: &mut Arena, load: &mut Load) -> Result<Inject
 /// Finds out how much can be served, lets twice as much come, and looks at how long it takes until all is as it was.
 pub(super) async fn overload(arena: &mut Arena, load: &mut Load, round: u32) -> Result<Injection> {
     let (host, process) = (&arena.stage.host, Process(arena.stage.host.pid()));
-    let (name, product) = (format!("surge-{round}"), "prod-0");
-    let surge = Surge::beside(&load.customers, &host.client(), (&name, product));
+    // Of several products: else it is one product's line that is long.
+    let products = (0..PRODUCTS - 1).map(|number| format!("prod-{number}")).collect();
+    let surge = Surge::beside(&load.customers, &host.client(), (&format!("surge-{round}"), products));
     let capacity = surge.capacity(LOOKED).await?;
     let (before, came) = (process.resident()?, surge.came());
     let mut waiting = surge.come(capacity * TIMES, SURGE).await;
