@@ -2,7 +2,7 @@
 
 use super::{Arena, Injection, Load};
 use crate::{Power, plain};
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use async_nats::jetstream::Context;
 use end_to_end::{Part, eventually};
 use std::collections::{BTreeMap, BTreeSet};
