@@ -155,10 +155,10 @@ impl Inbox {
         self.local.len() < MAX_LOCAL
     }
 
-    /// Whether so many local entries wait that a delivery of one should be written down to make room.
+    /// Whether so many local entries wait that a delivery should be written down, and this one would make room.
     #[must_use]
-    pub fn is_crowded(&self) -> bool {
-        self.local.len() * 2 >= MAX_LOCAL
+    pub fn is_relieved_by(&self, origin: Origin<'_>) -> bool {
+        self.local.len() * 2 >= MAX_LOCAL && self.local.iter().any(|local| local.is_settled_by(origin))
     }
 
     /// What noting a delivery makes the inbox forget though it has to be kept for good: ids of events, and the JSON of

@@ -136,7 +136,7 @@ async fn make_room<S: State, P: Ports>(
     outcome: &Outcome,
     arrival: Arrival,
 ) -> Result<(), Failure> {
-    if arrival != Arrival::Delivered || !loaded.stored.inbox.is_crowded() {
+    if arrival != Arrival::Delivered || !loaded.stored.inbox.is_relieved_by(input.origin()) {
         return Ok(());
     }
     let mut inbox = loaded.stored.inbox;

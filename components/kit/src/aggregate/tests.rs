@@ -299,6 +299,24 @@ fn local_entries_are_bounded_and_deliveries_make_room() {
     assert_eq!(count(&ports), i64::try_from(bound).unwrap() + 1);
 }
 
+/// A delivery of another source makes no room: it comes again, and nothing is written.
+#[test]
+fn a_repeat_that_makes_no_room_writes_nothing() {
+    let ports = Memory::default();
+    let deliver = || {
+        let other = Metadata { source: "pieces/OTHER".to_owned(), ..meta(1, "other") };
+        block_on(execute::<Counter, _>(&ports, "a", &other, &adjust(1, false))).unwrap()
+    };
+    let first = deliver();
+    for sequence in 1..=crate::inbox::MAX_LOCAL as u64 {
+        let meta = meta(sequence, &format!("e{sequence}"));
+        block_on(apply_locally::<Counter, _>(&ports, "a", &meta, &adjust(1, false))).unwrap();
+    }
+    let before = ports.snapshot();
+    assert_eq!(deliver(), first);
+    assert_eq!(ports.snapshot(), before);
+}
+
 #[test]
 fn older_formats_are_upcast_and_newer_ones_refused() {
     let older = json!({ "format": 1, "version": 7, "state": { "n": 3 } }).to_string();
