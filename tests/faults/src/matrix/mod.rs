@@ -24,7 +24,8 @@ use std::time::{Duration, Instant};
 
 /// Customers at work: some always wait for an answer, and the log stays one that can be read to its end.
 const CROWD: Crowd = Crowd { count: 12, rest: Duration::from_millis(500) };
-/// The same where three servers store everything: one that comes back must be able to catch up with them, on two cores.
+/// The same where two cores carry more processes an order: servers that come back must catch up with three, and what a
+/// bridge could not hand over meanwhile comes on top.
 const SMALLER_CROWD: Crowd = Crowd { count: 8, rest: Duration::from_millis(1_500) };
 /// Products they choose from, and how many there are of each. Of the last one there are too few.
 const PRODUCTS: u32 = 8;
@@ -96,7 +97,7 @@ async fn run_in(arena: &mut Arena, faults: &[(Fault, u32)], seed: Seed) -> Resul
     let products = stock_up(arena).await?;
     let others = [PROBED, RESTING];
     let ids: Vec<_> = products.iter().map(|(id, _)| id.clone()).filter(|id| !others.contains(&id.as_str())).collect();
-    let crowd = if arena.setup() == Setup::Cluster { SMALLER_CROWD } else { CROWD };
+    let crowd = if matches!(arena.setup(), Setup::Cluster | Setup::Bridge) { SMALLER_CROWD } else { CROWD };
     let customers = Customers::come(crowd, &arena.doors(), &ids, seed);
     let mut load = Load { customers, choices: seed.choices(0) };
     eventually("the marketplace is warm", async || (load.customers.asked() >= WARM).then_some(())).await?;
