@@ -17,7 +17,8 @@ use std::path::Path;
 /// Bytes at the end of each page that are the checksum's.
 pub const RESERVED: u8 = 4;
 
-/// Opens a database whose pages are checked.
+/// Opens a database whose pages are checked. With leave to create it in `flags` it may be in the making: then a page past
+/// the end of the file is an empty one, else it is damage.
 ///
 /// # Errors
 /// What SQLite says.
@@ -54,7 +55,8 @@ pub fn is_sound(number: u64, bytes: &[u8]) -> bool {
 /// Whether an error says that a page is not what was written.
 #[must_use]
 pub fn is_damage(error: &rusqlite::Error) -> bool {
-    error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_DATA)
+    let damage = [ffi::SQLITE_IOERR_DATA, ffi::SQLITE_IOERR_CORRUPTFS];
+    error.sqlite_error().is_some_and(|error| damage.contains(&error.extended_code))
 }
 
 #[cfg(test)]
@@ -145,6 +147,8 @@ mod tests {
         let length = std::fs::metadata(bench.file()).unwrap().len();
         std::fs::File::options().write(true).open(bench.file()).unwrap().set_len(length / 2).unwrap();
         assert!(bench.sum().is_err());
+        let connection = open(&bench.file(), OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+        assert!(connection.execute("DELETE FROM t", []).is_err());
     }
 
     #[test]

@@ -13,6 +13,9 @@ use std::sync::OnceLock;
 /// What connections are opened with.
 pub const NAME: &CStr = c"a4co-checked";
 
+/// What a page is that SQLite takes for one of the file's, and that lies past its end.
+const PAST_END: c_int = ffi::SQLITE_IOERR_CORRUPTFS;
+
 /// The system's own file system. SQLite never takes it back.
 struct Base(*mut sqlite3_vfs);
 
@@ -28,6 +31,8 @@ struct Methods {
     place: usize,
     own: sqlite3_io_methods,
     checked: sqlite3_io_methods,
+    /// For a file that may be in the making.
+    growing: sqlite3_io_methods,
 }
 
 static BASE: OnceLock<Base> = OnceLock::new();
@@ -75,7 +80,12 @@ unsafe extern "C" fn open(
     }
     // SAFETY: an open file has a table of functions, which lives as long as the process.
     let (place, own) = unsafe { ((*file).pMethods.addr(), *(*file).pMethods) };
-    let methods = METHODS.get_or_init(|| Methods { place, own, checked: checked(own) });
+    let methods = METHODS.get_or_init(|| Methods {
+        place,
+        own,
+        checked: checked(own, read),
+        growing: checked(own, read_growing),
+    });
     if methods.place != place {
         // Another kind of file system under it: its pages would pass by unchecked.
         if let Some(close) = own.xClose {
@@ -86,19 +96,33 @@ unsafe extern "C" fn open(
         unsafe { (*file).pMethods = std::ptr::null() };
         return ffi::SQLITE_CANTOPEN;
     }
+    let growing = flags & ffi::SQLITE_OPEN_CREATE != 0;
     // SAFETY: the table lives as long as the process.
-    unsafe { (*file).pMethods = &raw const methods.checked };
+    unsafe { (*file).pMethods = if growing { &raw const methods.growing } else { &raw const methods.checked } };
     code
 }
 
+/// How SQLite reads.
+type Read = unsafe extern "C" fn(*mut sqlite3_file, *mut c_void, c_int, i64) -> c_int;
+
 /// Version 2 has no memory maps, in which pages would be read without us.
-fn checked(own: sqlite3_io_methods) -> sqlite3_io_methods {
+fn checked(own: sqlite3_io_methods, read: Read) -> sqlite3_io_methods {
     sqlite3_io_methods {
         iVersion: own.iVersion.min(2),
         xRead: Some(read),
         xWrite: Some(write),
         xDeviceCharacteristics: Some(characteristics),
         ..own
+    }
+}
+
+/// A page past the end is none that was lost: SQLite gave it away, took it back before it was written, and gives it away
+/// again. It reads zeros then.
+unsafe extern "C" fn read_growing(file: *mut sqlite3_file, into: *mut c_void, amount: c_int, offset: i64) -> c_int {
+    // SAFETY: the caller's own arguments.
+    match unsafe { read(file, into, amount, offset) } {
+        PAST_END => ffi::SQLITE_IOERR_SHORT_READ,
+        code => code,
     }
 }
 
@@ -114,7 +138,7 @@ unsafe extern "C" fn read(file: *mut sqlite3_file, into: *mut c_void, amount: c_
             if page.is_sound(bytes) { code } else { ffi::SQLITE_IOERR_DATA }
         }
         // A page that SQLite takes for one of the file's is past its end.
-        (ffi::SQLITE_IOERR_SHORT_READ, Some(_)) => ffi::SQLITE_IOERR_DATA,
+        (ffi::SQLITE_IOERR_SHORT_READ, Some(_)) => PAST_END,
         _ => code,
     }
 }

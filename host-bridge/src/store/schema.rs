@@ -104,16 +104,16 @@ pub(crate) fn open_reader(file: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// A connection to a database whose pages are checked.
+/// A connection to a database that is there, whose pages are checked.
 pub(super) fn open_checked(file: &Path) -> rusqlite::Result<Connection> {
-    checked_pages::open(file, OpenFlags::default())
+    checked_pages::open(file, OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE)
 }
 
 /// Makes a new database beside its place and puts it there once it is whole: a file that is there and empty was cut.
 fn create(file: &Path) -> Result<(), StoreError> {
     let partial = partial(file)?;
     let wrap = |source| StoreError::database(&partial, source);
-    let connection = open_checked(&partial).map_err(wrap)?;
+    let connection = checked_pages::open(&partial, OpenFlags::default()).map_err(wrap)?;
     checked_pages::reserve(&connection).map_err(wrap)?;
     let tables = format!(
         "PRAGMA auto_vacuum=INCREMENTAL; BEGIN; PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT}; {TABLES}

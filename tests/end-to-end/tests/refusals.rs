@@ -54,6 +54,14 @@ async fn a_file_that_is_no_database_is_named_with_the_remedy() -> Result<()> {
     check_untouched(text.as_bytes(), &["a4co.db is damaged", "a4co restore"])
 }
 
+/// Whoever wrote it wrote its checksum too: of its place, the first, and of all before the sum.
+fn seal(page: &mut [u8; 4096]) {
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(&0_u64.to_le_bytes());
+    sum.update(&page[..4092]);
+    page[4092..].copy_from_slice(&sum.finalize().to_le_bytes());
+}
+
 #[tokio::test]
 async fn the_database_of_another_program_or_version_is_left_alone() -> Result<()> {
     let (_host, database) = stopped().await?;
@@ -62,6 +70,8 @@ async fn the_database_of_another_program_or_version_is_left_alone() -> Result<()
     for (place, number, found) in [(60, 99_u32, "has format 99"), (68, 7, "of another program")] {
         let mut foreign = whole.clone();
         foreign.get_mut(place..place + 4).context("a head")?.copy_from_slice(&number.to_be_bytes());
+        let first = foreign.first_chunk_mut::<4096>().context("a page")?;
+        seal(first);
         check_untouched(&foreign, &[found, "run the version that wrote it"])?;
     }
     Ok(())
