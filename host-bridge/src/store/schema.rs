@@ -70,6 +70,7 @@ pub(crate) fn open(file: &Path) -> Result<(Connection, bool), StoreError> {
     }
     let format = header::format_of(file)?;
     wal::check(file)?;
+    wal::write_anew(file)?;
     if format == header::UNCHECKED {
         upcast::upcast(file)?;
     }
@@ -86,8 +87,7 @@ pub(crate) fn open(file: &Path) -> Result<(Connection, bool), StoreError> {
     connection.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL").map_err(wrap)?;
     connection.set_prepared_statement_cache_capacity(128);
     let clean = meta(&connection, "clean").map_err(wrap)? == 1;
-    // What the log has may never have reached the disk: after a sync that failed the system takes it for written. Moved into
-    // the database it is written anew, and what is read from here on is certain.
+    // An empty log from here on: what is read comes from checked pages.
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(wrap)?;
     connection.execute_batch(ADDED).map_err(wrap)?;
     set_meta(&connection, "clean", 0).map_err(wrap)?;

@@ -9,7 +9,7 @@
 
 use super::error::StoreError;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek as _, Write as _};
 use std::path::Path;
 
 const HEADER: usize = 32;
@@ -35,6 +35,32 @@ pub(super) fn check(database: &Path) -> Result<(), StoreError> {
         Ok(()) => Ok(()),
         Err(detail) => Err(StoreError::Corrupt { file: log, detail }),
     }
+}
+
+/// Writes the log of `database` anew, byte for byte, and syncs it. After a sync that failed the system takes for written
+/// what never reached the disk, and no later sync writes it: only what is written again is there when the power fails,
+/// amid the move into the database for one.
+///
+/// # Errors
+/// Where the log cannot be read, written or synced.
+pub(super) fn write_anew(database: &Path) -> Result<(), StoreError> {
+    let log = database.with_extension("db-wal");
+    rewrite(&log).map_err(|source| StoreError::file(&log, source))
+}
+
+fn rewrite(log: &Path) -> io::Result<()> {
+    let mut file = match File::options().read(true).write(true).open(log) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    file.rewind()?;
+    file.write_all(&bytes)?;
+    file.sync_all()
 }
 
 /// What a log holds.
