@@ -6,14 +6,19 @@
 //! whole one, past a frame that is not, says that the broken one was promised. And the log's index (`-shm`), which the
 //! writer keeps after each sync, says how far it had come; it outlives the process, not a failure of the machine. What
 //! neither shows: the last transaction, broken or cut off while the machine was down.
+//!
+//! A log that is whole is then written anew, so that what is seen of it is on the disk too.
 
 use super::error::StoreError;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek as _, Write as _};
+use std::io::{self, BufReader, Read};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
+/// Bytes read and written at once: a log may be as large as a backup took long.
+const PART: usize = 1 << 20;
 /// The magic number of a log whose sums are of little-endian words; the next number is that of big-endian ones.
 const LITTLE: u32 = 0x377f_0682;
 /// One copy of the index's header, and what of it is summed.
@@ -49,18 +54,20 @@ pub(super) fn write_anew(database: &Path) -> Result<(), StoreError> {
 }
 
 fn rewrite(log: &Path) -> io::Result<()> {
-    let mut file = match File::options().read(true).write(true).open(log) {
+    let file = match File::options().read(true).write(true).open(log) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         file => file?,
     };
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    if bytes.is_empty() {
-        return Ok(());
+    let (mut part, mut place) = (vec![0; PART], 0);
+    loop {
+        let length = file.read_at(&mut part, place)?;
+        if length == 0 {
+            break;
+        }
+        file.write_all_at(part.get(..length).unwrap_or_default(), place)?;
+        place += length as u64;
     }
-    file.rewind()?;
-    file.write_all(&bytes)?;
-    file.sync_all()
+    if place == 0 { Ok(()) } else { file.sync_all() }
 }
 
 /// What a log holds.
