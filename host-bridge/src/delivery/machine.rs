@@ -65,12 +65,6 @@ pub struct HandOut<'a> {
     pub attempt: u32,
 }
 
-/// From how many ends of the process on that it was in hand at an event is a suspect, where it has attempts enough: the
-/// first end is an accident, and what was in hand at it goes on at full speed.
-const SUSPECT: u32 = 2;
-/// Attempts from which on that holds: an innocent that was beside what kills has as many again.
-const ENOUGH: u32 = 4;
-
 /// The right to run a suspect: an event that may be what kills the process. It runs beside no other suspect, so that each
 /// is counted for its own; whoever is none goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +90,8 @@ pub struct Machine {
     solo: Solo,
     outage: Option<Outage>,
     paused: bool,
+    /// When its first event arrived: the process, or its hold of the source, is at least as old as that.
+    began: Option<Millis>,
     arrived_to: u64,
     backlog: usize,
     caught_up: bool,
@@ -118,6 +114,7 @@ impl Machine {
             solo: Solo::None,
             outage: None,
             paused: false,
+            began: None,
             arrived_to: 0,
             backlog: 0,
             caught_up: false,
@@ -128,6 +125,7 @@ impl Machine {
 
     /// An event arrived, in the order of its source. Without a key it is handled beside all others.
     pub fn arrived(&mut self, message: Message, key: Option<&str>, now: Millis) {
+        self.began.get_or_insert(now);
         if message.replay == 0 {
             self.arrived_to = self.arrived_to.max(message.sequence);
             self.backlog += usize::from(message.sequence <= self.policy.backlog_end);
@@ -337,7 +335,8 @@ impl Machine {
             self.outputs.push_back(Output::Settle { slot, settlement: Settlement::DeadLetter(cause) });
             return;
         }
-        match entry.message.not_before.filter(|at| *at > now) {
+        let calm = self.began.unwrap_or(now).after(judge::calm(&entry.message, &self.policy));
+        match entry.message.not_before.into_iter().chain([calm]).max().filter(|at| *at > now) {
             Some(at) => {
                 entry.state = State::Waiting;
                 self.waiting.push(Reverse((at, slot)));
@@ -350,7 +349,7 @@ impl Machine {
         let Some(entry) = self.lanes.get_mut(slot) else { return };
         entry.state = State::Ready;
         let unanswered = entry.message.unanswered;
-        if unanswered < if self.policy.max_attempts < ENOUGH { 1 } else { SUSPECT } {
+        if !judge::is_suspect(&entry.message, &self.policy) {
             self.ready.push_back(slot);
             return;
         }

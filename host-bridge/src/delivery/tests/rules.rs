@@ -230,7 +230,7 @@ fn the_suspect_of_fewer_ends_runs_first() {
         .arrive_as(Message { unanswered: 1, ..message(2) }, "b")
         .arrive_as(Message { unanswered: 2, ..message(3) }, "c")
         .arrive_as(Message { unanswered: 1, ..message(4) }, "d")
-        .run()
+        .pass(1_000)
         .grant_solo()
         .told(&["hand out 2 (2)"])
         .answer(2, done())
@@ -247,14 +247,30 @@ fn the_suspect_of_fewer_ends_runs_first() {
 #[test]
 fn a_suspect_that_answers_is_cleared() {
     let world = world()
-        .arrive_as(Message { unanswered: 2, ..message(1) }, "a")
+        .arrive_as(Message { unanswered: 1, ..message(1) }, "a")
         .run()
         .grant_solo()
-        .told(&["hand out 1 (3)"])
+        .told(&["hand out 1 (2)"])
         .answer(1, retry())
         .told(&["retry 1"]);
     assert!(!world.machine.holds_solo());
     world.pass(100).told(&["hand out 1 (2)"]);
+}
+
+#[test]
+fn the_more_ends_a_suspect_was_in_hand_at_the_longer_the_process_must_have_lived() {
+    for (unanswered, millis) in [(3, 1_000), (4, 2_000), (7, 16_000)] {
+        let world = World::new(Policy { max_attempts: 8, ..policy() })
+            .arrive_as(Message { unanswered, ..message(1) }, "a")
+            .arrive(&[(2, "a"), (3, "b")])
+            .told(&["caught up", "hand out 3 (1)"])
+            .pass(millis - 1);
+        assert!(!world.machine.wants_solo(), "in hand at {unanswered} ends, handed out after less than {millis} ms");
+        assert_eq!(world.machine.wake_at(world.now), Some(world.now.after(Duration::from_millis(1))));
+        let told = format!("hand out 1 ({})", unanswered + 1);
+        let world = world.pass(1).grant_solo().told(&[&told]);
+        world.arrive_as(Message { unanswered, ..message(4) }, "c").answer(1, done());
+    }
 }
 
 #[test]

@@ -82,6 +82,24 @@ async fn what_kills_the_process_again_and_again_is_dead_and_its_neighbours_live(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_process_that_ends_again_and_again_for_another_cause_buries_nobody() {
+    let mut stage = Stage::new(Faults::default(), taking(3_000));
+    stage.subscribers[0].max_attempts = 8;
+    stage.publish("order.created", &[("slow-1", "a"), ("slow-2", "b"), ("slow-3", "c")]).await;
+    for _ in 0..30 {
+        let trigger = stage.start().await;
+        sleep(Duration::from_millis(2_900)).await;
+        drop(trigger);
+        stage.bus.crash();
+    }
+    let handed_out = stage.handlers.begun().len();
+    assert!(handed_out > 6, "it ended with none in hand: {handed_out}");
+    let _trigger = stage.start().await;
+    stage.settles().await;
+    assert_eq!(stage.letters().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn deadlines_wait_for_the_backlog_but_no_longer_than_their_period() {
     let stage = Stage::new(Faults::default(), taking(4_000));
     set_timers(&stage).await;
