@@ -6,13 +6,14 @@
 //! Several processes may share a directory, of one application or of many: each component is compiled by one of them while
 //! the others wait, and what another application uses is kept.
 
+use crate::clock::{Clock as _, SystemClock};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -94,7 +95,8 @@ impl CodeCache {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).ok()?;
         // When it was used last; where that cannot be said it only goes sooner.
-        let _ = file.set_modified(SystemTime::now());
+        let now = Duration::from_millis(SystemClock::default().now().0);
+        let _ = file.set_modified(SystemTime::UNIX_EPOCH + now);
         let code = checked(&bytes).or_else(|| {
             tracing::warn!(path = %path.display(), "compiled code is damaged and is compiled again");
             None
@@ -250,7 +252,7 @@ mod tests {
         let at = |digest: u8| directory.path().join(file_name(&engine, &[digest; 32]));
         for digest in 0..4 {
             cache.load(&engine, WASM, &[digest; 32]).unwrap();
-            let used = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(u64::from(digest));
+            let used = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(digest));
             fs::File::open(at(digest)).unwrap().set_modified(used).unwrap();
         }
         cache.load(&engine, WASM, &[1; 32]).unwrap();
