@@ -43,8 +43,8 @@ async fn fast(options: &Options, report: &mut Report) -> Result<f64> {
     report.goal("--durability fast: orders a second", load.rate(), "/s", Goal::AtLeast(200.0));
     let mut slow = open(&shop, RATE, options.duration.min(LONGEST)).await?;
     ensure!(slow.failed == 0, "open loop: {}", slow.first_failure());
-    report.value(&format!("--durability fast: p50 at {RATE}/s"), slow.latencies.percentile(50.0), "ms");
-    let p99 = slow.latencies.percentile(99.0);
+    report.value(&format!("--durability fast: p50 at {RATE}/s"), slow.latencies.percentile(50), "ms");
+    let p99 = slow.latencies.percentile(99);
     report.goal(&format!("--durability fast: p99 at {RATE}/s"), p99, "ms", Goal::AtMost(150.0));
     Ok(load.rate())
 }
@@ -81,8 +81,8 @@ async fn loaded(options: &Options, shop: &impl Shop, name: &str, report: &mut Re
     closed(shop, options.clients, Until::Elapsed(WARM_UP)).await?;
     let mut load = closed(shop, options.clients, Until::Elapsed(options.duration.min(LONGEST))).await?;
     ensure!(load.failed == 0 && load.latencies.len() > 0, "{name}: {}", load.first_failure());
-    report.value(&format!("{name}: p50"), load.latencies.percentile(50.0), "ms");
-    report.value(&format!("{name}: p99"), load.latencies.percentile(99.0), "ms");
+    report.value(&format!("{name}: p50"), load.latencies.percentile(50), "ms");
+    report.value(&format!("{name}: p99"), load.latencies.percentile(99), "ms");
     report.value(&format!("{name}: CPU of hosts and server an order"), load.cpu_an_order(), "µs");
     Ok(load)
 }

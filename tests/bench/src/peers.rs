@@ -65,7 +65,7 @@ async fn one(options: &Options, shop: &impl Shop, name: &str, report: &mut Repor
         tell(report, &titled(name, clients), &mut load)?;
         reached.rate = reached.rate.max(load.rate());
         if clients == 1 {
-            reached.p50 = load.latencies.percentile(50.0);
+            reached.p50 = load.latencies.percentile(50);
         }
     }
     Ok(reached)
@@ -80,8 +80,8 @@ fn tell(report: &mut Report, title: &str, load: &mut Load) -> Result<()> {
     ensure!(load.latencies.len() > 0, "{title}: no order was confirmed: {}", load.first_failure());
     ensure!(load.failed == 0, "{title}: {} orders were not confirmed: {}", load.failed, load.first_failure());
     report.value(&format!("{title}: orders a second"), load.rate(), "/s");
-    report.value(&format!("{title}: p50"), load.latencies.percentile(50.0), "ms");
-    report.value(&format!("{title}: p99"), load.latencies.percentile(99.0), "ms");
+    report.value(&format!("{title}: p50"), load.latencies.percentile(50), "ms");
+    report.value(&format!("{title}: p99"), load.latencies.percentile(99), "ms");
     report.value(&format!("{title}: CPU of all processes an order"), load.cpu_an_order(), "µs");
     Ok(())
 }

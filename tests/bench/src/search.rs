@@ -55,10 +55,10 @@ pub async fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let mut connection = Connection::open(target.listen).await?;
     for query in QUERIES {
         let mut latencies = ask(&mut connection, query, &mut all).await?;
-        report.value(&format!("search {query}: p99"), latencies.percentile(99.0), "ms");
+        report.value(&format!("search {query}: p99"), latencies.percentile(99), "ms");
     }
-    report.value("search: p50 of all", all.percentile(50.0), "ms");
-    report.goal("search: p99 of all", all.percentile(99.0), "ms", Goal::AtMost(20.0));
+    report.value("search: p50 of all", all.percentile(50), "ms");
+    report.goal("search: p99 of all", all.percentile(99), "ms", Goal::AtMost(20.0));
     target.stop()
 }
 

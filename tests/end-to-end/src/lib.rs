@@ -4,6 +4,7 @@
 mod client;
 mod host;
 mod manifest;
+mod percentile;
 mod processes;
 mod settings;
 mod setup;
@@ -12,6 +13,7 @@ mod shop;
 pub use client::{Client, Reply};
 pub use host::{Host, Part};
 pub use manifest::Manifest;
+pub use percentile::percentile;
 pub use settings::Settings;
 pub use setup::Setup;
 pub use shop::{Money, Order, Shop};

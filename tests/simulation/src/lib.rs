@@ -35,3 +35,4 @@ pub use model::Rest;
 pub use mutation::{ALL as MUTATIONS, Mutation};
 pub use plan::{Plan, Rates};
 pub use run::{Report, application, run};
+pub use trace::Trace;

@@ -1,7 +1,7 @@
 //! A fixed number of seeds holds; a seed is the same run twice; and what ought to go wrong did.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "for tests")]
 
-use simulation::{Report, Rest, application, run};
+use simulation::{Report, Rest, Trace, application, run};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Seeds of every run of the tests.
@@ -79,4 +79,11 @@ fn a_seed_is_the_same_run_twice() {
     assert_eq!(first, second);
     let digests: BTreeSet<u64> = first.iter().map(|(_, _, digest, _)| *digest).collect();
     assert_eq!(digests.len(), seeds.len(), "two seeds are one run");
+}
+
+#[test]
+fn ids_in_a_trace_are_cut_short_and_nothing_else() {
+    let mut trace = Trace::default();
+    trace.add("order 5f11ce21-15b9-5c66-8cb0-4060fc7cc72a-1 is bad, face it: 12".to_owned());
+    assert_eq!(trace.tail(), ["order 5f11ce21-1 is bad, face it: 12"]);
 }

@@ -3,6 +3,7 @@
 use super::Injection;
 use super::fault::{Fault, Setup};
 use anyhow::{Context as _, Result};
+use end_to_end::percentile;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -81,13 +82,13 @@ impl Report {
     /// A percentile of the time from the end of the fault to normal flow.
     #[must_use]
     pub fn recovery(&self, percent: usize) -> Option<Duration> {
-        percentile(&self.recoveries, percent)
+        of(&self.recoveries, percent)
     }
 
     /// The same of the part of it in which no client of the servers could have gone on.
     #[must_use]
     pub fn beneath(&self, percent: usize) -> Option<Duration> {
-        percentile(&self.beneath, percent)
+        of(&self.beneath, percent)
     }
 
     fn json(&self) -> Value {
@@ -105,12 +106,10 @@ impl Report {
     }
 }
 
-/// The smallest time that is not below `percent` of all: of few ones the p99 is the longest.
-fn percentile(times: &[Duration], percent: usize) -> Option<Duration> {
+fn of(times: &[Duration], percent: usize) -> Option<Duration> {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
-    let place = (sorted.len() * percent).div_ceil(100).max(1) - 1;
-    sorted.get(place).copied()
+    percentile(&sorted, percent)
 }
 
 /// The table.
@@ -161,19 +160,4 @@ pub fn write_json(reports: &[Report], file: &Path) -> Result<()> {
 fn said(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_few_times_the_longest_is_the_p99() {
-        let times: Vec<_> = (1..=10).map(Duration::from_secs).collect();
-        assert_eq!(percentile(&times, 50), Some(Duration::from_secs(5)));
-        assert_eq!(percentile(&times, 99), Some(Duration::from_secs(10)));
-        assert_eq!(percentile(&[], 99), None);
-        let many: Vec<_> = (1..=200).map(Duration::from_millis).collect();
-        assert_eq!(percentile(&many, 99), Some(Duration::from_millis(198)));
-    }
 }
