@@ -2,7 +2,7 @@
 
 use crate::{Customers, Power, Seed, Stage, verdict};
 use anyhow::{Context as _, Result, ensure};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Customers at work at the same time.
 const CUSTOMERS: u64 = 12;
@@ -117,10 +117,7 @@ async fn kill_all(kills: Kills, stage: &mut Stage, customers: &mut Customers, se
 async fn recover_until_work(stage: &mut Stage) -> Result<()> {
     stage.forget_vitals()?;
     stage.host.begin()?;
-    let began = Instant::now();
-    while began.elapsed() < RECOVERY && !stage.vitals().is_ok_and(|vitals| vitals.is_amid_work()) {
-        tokio::time::sleep(Duration::from_micros(100)).await;
-    }
+    stage.amid_work(RECOVERY).await;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use anyhow::{Result, ensure};
 use end_to_end::{Host, Settings, Shop, eventually};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Arms failpoints of the host.
@@ -121,6 +122,14 @@ impl Stage {
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Waits for a moment at which a death of the host would interrupt work, no longer than `at_most`.
+    pub async fn amid_work(&self, at_most: Duration) {
+        let began = Instant::now();
+        while began.elapsed() < at_most && !self.vitals().is_ok_and(|vitals| vitals.is_amid_work()) {
+            tokio::time::sleep(Duration::from_micros(100)).await;
+        }
     }
 
     /// How far the host has come, or had when it died.
