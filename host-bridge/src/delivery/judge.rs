@@ -5,6 +5,16 @@ use crate::bus::{DeadLetterCause, Message, Settlement};
 use crate::dispatch::{Rejection, Verdict};
 use std::time::Duration;
 
+/// From how many ends of the process on that it was in hand at an event is a suspect, where it has attempts enough: the
+/// first end is an accident, and what was in hand at it goes on at full speed.
+const SUSPECT: u32 = 2;
+/// Attempts from which on that holds: an innocent that was beside what kills has as many again.
+const ENOUGH: u32 = 4;
+/// How long the process must have lived before it is handed what was in hand at one end more than makes a suspect; twice as
+/// long for each further one. So what kills the process kills it seldom, and a process that ends for another cause again
+/// and again ends before it is handed an innocent, which then is not counted for it.
+const CALM: Duration = Duration::from_secs(1);
+
 /// What becomes of an event.
 #[derive(Debug)]
 pub enum Judgement {
@@ -39,16 +49,6 @@ pub fn doomed(message: &Message, policy: &Policy) -> Option<DeadLetterCause> {
     };
     Some(cause(kind, reason, failures.saturating_add(unanswered), policy))
 }
-
-/// From how many ends of the process on that it was in hand at an event is a suspect, where it has attempts enough: the
-/// first end is an accident, and what was in hand at it goes on at full speed.
-const SUSPECT: u32 = 2;
-/// Attempts from which on that holds: an innocent that was beside what kills has as many again.
-const ENOUGH: u32 = 4;
-/// How long the process must have lived before it is handed what was in hand at one end more than makes a suspect; twice as
-/// long for each further one. So what kills the process kills it seldom, and a process that ends for another cause again
-/// and again ends before it is handed an innocent, which then is not counted for it.
-const CALM: Duration = Duration::from_secs(1);
 
 /// Whether `message` may be what kills the process: it runs beside no other such.
 pub fn is_suspect(message: &Message, policy: &Policy) -> bool {

@@ -5,7 +5,6 @@
 mod catalogue;
 mod client;
 mod floor;
-mod latency;
 mod machine;
 mod native;
 mod nats;

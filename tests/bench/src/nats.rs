@@ -80,7 +80,7 @@ async fn two(options: &Options, report: &mut Report) -> Result<f64> {
 async fn loaded(options: &Options, shop: &impl Shop, name: &str, report: &mut Report) -> Result<Load> {
     closed(shop, options.clients, Until::Elapsed(WARM_UP)).await?;
     let mut load = closed(shop, options.clients, Until::Elapsed(options.duration.min(LONGEST))).await?;
-    ensure!(load.failed == 0 && load.latencies.len() > 0, "{name}: {}", load.first_failure());
+    ensure!(load.failed == 0 && !load.latencies.is_empty(), "{name}: {}", load.first_failure());
     report.value(&format!("{name}: p50"), load.latencies.percentile(50), "ms");
     report.value(&format!("{name}: p99"), load.latencies.percentile(99), "ms");
     report.value(&format!("{name}: CPU of hosts and server an order"), load.cpu_an_order(), "µs");

@@ -49,7 +49,7 @@ async fn one(options: &Options, kind: Kind, report: &mut Report) -> Result<f64> 
 
 /// The figures of a load; `at_most` are the goals of p50 and p99, in milliseconds, where there are some.
 fn tell(report: &mut Report, title: &str, load: &mut Load, at_most: Option<(f64, f64)>) -> Result<()> {
-    ensure!(load.latencies.len() > 0, "{title}: no order was confirmed: {}", load.first_failure());
+    ensure!(!load.latencies.is_empty(), "{title}: no order was confirmed: {}", load.first_failure());
     report.value(&format!("{title}, CPU of the server an order"), load.cpu_an_order(), "µs");
     let (p50, p99) = (load.latencies.percentile(50), load.latencies.percentile(99));
     match at_most {

@@ -77,7 +77,7 @@ pub fn titled(name: &str, clients: usize) -> String {
 }
 
 fn tell(report: &mut Report, title: &str, load: &mut Load) -> Result<()> {
-    ensure!(load.latencies.len() > 0, "{title}: no order was confirmed: {}", load.first_failure());
+    ensure!(!load.latencies.is_empty(), "{title}: no order was confirmed: {}", load.first_failure());
     ensure!(load.failed == 0, "{title}: {} orders were not confirmed: {}", load.failed, load.first_failure());
     report.value(&format!("{title}: orders a second"), load.rate(), "/s");
     report.value(&format!("{title}: p50"), load.latencies.percentile(50), "ms");

@@ -1,7 +1,6 @@
 //! Search over a large catalogue: every product listed through the log, then the queries that weigh most, over HTTP.
 
 use crate::client::Connection;
-use crate::latency::Latencies;
 use crate::noop::pending;
 use crate::options::Options;
 use crate::report::{Goal, Report};
@@ -15,6 +14,7 @@ use a4co_host::manifest::{self, Given};
 use a4co_host::store::{Store, StoreOptions};
 use a4co_host::subject::Subject;
 use anyhow::{Result, ensure};
+use end_to_end::Latencies;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;

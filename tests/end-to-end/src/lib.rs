@@ -3,8 +3,8 @@
 
 mod client;
 mod host;
+mod latency;
 mod manifest;
-mod percentile;
 mod processes;
 mod settings;
 mod setup;
@@ -12,8 +12,8 @@ mod shop;
 
 pub use client::{Client, Reply};
 pub use host::{Host, Part};
+pub use latency::{Latencies, percentile};
 pub use manifest::Manifest;
-pub use percentile::percentile;
 pub use settings::Settings;
 pub use setup::Setup;
 pub use shop::{Money, Order, Shop};

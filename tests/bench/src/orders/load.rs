@@ -4,8 +4,8 @@
 use super::Until;
 use super::shop::{Bought, Pace, Shop};
 use crate::client::Connection;
-use crate::latency::Latencies;
 use anyhow::Result;
+use end_to_end::Latencies;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use std::cell::RefCell;

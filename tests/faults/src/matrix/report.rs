@@ -82,13 +82,13 @@ impl Report {
     /// A percentile of the time from the end of the fault to normal flow.
     #[must_use]
     pub fn recovery(&self, percent: usize) -> Option<Duration> {
-        of(&self.recoveries, percent)
+        percentile_of(&self.recoveries, percent)
     }
 
     /// The same of the part of it in which no client of the servers could have gone on.
     #[must_use]
     pub fn beneath(&self, percent: usize) -> Option<Duration> {
-        of(&self.beneath, percent)
+        percentile_of(&self.beneath, percent)
     }
 
     fn json(&self) -> Value {
@@ -106,7 +106,8 @@ impl Report {
     }
 }
 
-fn of(times: &[Duration], percent: usize) -> Option<Duration> {
+/// A percentile of times in any order.
+fn percentile_of(times: &[Duration], percent: usize) -> Option<Duration> {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
     percentile(&sorted, percent)
