@@ -75,6 +75,11 @@ impl Load {
         tokio::time::sleep(Duration::from_millis(self.choices.u64(milliseconds))).await;
     }
 
+    /// Waits until a customer waits for an answer: of a small crowd at rest that is seldom so.
+    pub(crate) async fn someone_waits(&self) -> Result<()> {
+        eventually("a customer waits for an answer", async || (self.customers.waiting() > 0).then_some(())).await
+    }
+
     /// Waits until customers beyond `before` were put off: they meet the fault.
     pub(crate) async fn is_met(&self, before: usize) -> Result<()> {
         eventually("a customer meets the fault", async || (self.customers.put_off() > before).then_some(())).await

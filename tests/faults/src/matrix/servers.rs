@@ -21,6 +21,7 @@ const ANSWER: Duration = Duration::from_millis(250);
 /// `kill -9` of the only server, and a new start.
 pub(super) async fn kill(arena: &mut Arena, load: &mut Load, round: u32) -> Result<Injection> {
     load.live(LIFE).await;
+    load.someone_waits().await?;
     let (waiting, before) = (load.customers.waiting(), load.customers.put_off());
     let server = arena.servers.first_mut().context("an embedded host has no server")?;
     server.kill();
