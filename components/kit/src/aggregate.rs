@@ -177,9 +177,9 @@ pub fn parse<S: State>(bytes: &[u8]) -> Result<Stored<S>, String> {
 
 /// How a write ended.
 #[derive(Debug)]
-pub enum Written {
-    /// It is in place; this is the outcome.
-    Done(Outcome),
+pub enum Written<S> {
+    /// It is in place; this is the outcome, and the state that was written.
+    Done(Outcome, S),
     /// It is not, or it is not known: load again, which also tells.
     Again,
 }
@@ -194,7 +194,7 @@ pub async fn commit<S: State, P: Ports>(
     input: Input<'_>,
     change: Change<S>,
     arrival: Arrival,
-) -> Result<Written, Failure> {
+) -> Result<Written<S>, Failure> {
     for forward in &change.forwards {
         write_forward(ports, forward).await.map_err(retry)?;
     }
@@ -202,8 +202,9 @@ pub async fn commit<S: State, P: Ports>(
         kept::keep_forgotten(ports, &loaded.stored.inbox, input).await?;
     }
     let version = loaded.stored.version + 1;
-    let (outcome, keep) = (change.outcome(input, version), change.keep);
-    let mut stored = Stored { format: S::FORMAT, version, state: change.state, inbox: loaded.stored.inbox };
+    let keep = change.keep;
+    let (state, outcome) = change.conclude(input, version);
+    let mut stored = Stored { format: S::FORMAT, version, state, inbox: loaded.stored.inbox };
     let noted = match arrival {
         Arrival::Delivered => stored.inbox.delivered(input.origin(), &outcome, keep),
         Arrival::Local => stored.inbox.applied_locally(input.origin(), &outcome, keep),
@@ -211,7 +212,7 @@ pub async fn commit<S: State, P: Ports>(
     };
     let bytes = noted.and_then(|()| serde_json::to_vec(&stored)).map_err(|error| Failure::Reject(error.to_string()))?;
     match ports.swap(loaded.token, bytes).await {
-        Ok(()) => Ok(Written::Done(outcome)),
+        Ok(()) => Ok(Written::Done(outcome, stored.state)),
         Err(SwapError::Conflict | SwapError::Unknown(_)) => Ok(Written::Again),
     }
 }

@@ -49,6 +49,14 @@ impl Outcome {
         }
     }
 
+    /// As [`Outcome::outputs`], for whoever needs nothing else of it.
+    #[must_use]
+    pub fn into_outputs(self) -> Vec<Output> {
+        match self {
+            Self::Done(outputs) | Self::Refused(_, outputs) => outputs,
+        }
+    }
+
     /// The refusal, if it is one.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {

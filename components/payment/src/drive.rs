@@ -32,15 +32,15 @@ pub(crate) async fn handle<P: Ports>(ports: &P, meta: &Metadata, event: &Event) 
         let input = aggregate::Input { id: &meta.aggregate_id, meta, event, version };
         match loaded.stored.inbox.lookup(input.origin()) {
             Known::Settled => return Ok(Vec::new()),
-            Known::Outcome(outcome) => return Ok(outcome.outputs().to_vec()),
+            Known::Outcome(outcome) => return Ok(outcome.into_outputs()),
             Known::No => {}
         }
         match next(&loaded.stored.state, settings, input, heard.as_ref()) {
             Next::Ignore => return Ok(Vec::new()),
             Next::Reject(reason) => return Err(Failure::Reject(reason)),
             Next::Settle(change) => {
-                if let Written::Done(outcome) = commit(ports, loaded, input, *change, Arrival::Delivered).await? {
-                    return Ok(outcome.outputs().to_vec());
+                if let Written::Done(outcome, _) = commit(ports, loaded, input, *change, Arrival::Delivered).await? {
+                    return Ok(outcome.into_outputs());
                 }
             }
             Next::Call(intended, call) => {

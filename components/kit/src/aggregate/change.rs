@@ -117,27 +117,30 @@ impl<S> Change<S> {
         Decision::Change(Box::new(self))
     }
 
-    pub(super) fn outcome(&self, input: Input<'_>, version: u64) -> Outcome {
-        let saga_id = self.saga.clone().or_else(|| input.meta.saga_id.clone());
-        let own = |event: &Event, aggregate_version| Emission {
-            aggregate_id: input.id.to_owned(),
+    /// The new state, and what the inbox notes of how it came about.
+    pub(super) fn conclude(self, input: Input<'_>, version: u64) -> (S, Outcome) {
+        let saga_id = self.saga.or_else(|| input.meta.saga_id.clone());
+        let emission = |aggregate_id: String, aggregate_version, event| Emission {
+            aggregate_id,
             aggregate_version,
             saga_id: saga_id.clone(),
-            event: event.clone(),
+            event,
         };
-        let output = |effect: &Effect| match effect {
-            Effect::Fact(event) => Output::Emit(own(event, Some(version))),
-            Effect::Again(then, event) => Output::Emit(own(event, Some(*then))),
-            Effect::For(id, event) => Output::Emit(Emission { aggregate_id: id.clone(), ..own(event, None) }),
+        let own = || input.id.to_owned();
+        let output = |effect| match effect {
+            Effect::Fact(event) => Output::Emit(emission(own(), Some(version), event)),
+            Effect::Again(then, event) => Output::Emit(emission(own(), Some(then), event)),
+            Effect::For(id, event) => Output::Emit(emission(id, None, event)),
             Effect::Timer(name, at, event) => {
-                Output::Timer(Timer { name: name.clone(), fire_at: at.0, emission: own(event, None) })
+                Output::Timer(Timer { name, fire_at: at.0, emission: emission(own(), None, event) })
             }
-            Effect::Cancel(name) => Output::CancelTimer(name.clone()),
+            Effect::Cancel(name) => Output::CancelTimer(name),
         };
-        let outputs = self.effects.iter().map(output).collect();
-        match &self.refusal {
-            Some(refusal) => Outcome::Refused(refusal.clone(), outputs),
+        let outputs = self.effects.into_iter().map(output).collect();
+        let outcome = match self.refusal {
+            Some(refusal) => Outcome::Refused(refusal, outputs),
             None => Outcome::Done(outputs),
-        }
+        };
+        (self.state, outcome)
     }
 }

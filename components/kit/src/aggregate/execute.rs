@@ -31,7 +31,7 @@ pub async fn execute<D: Decider, P: Ports>(
 ) -> Result<Vec<Output>, Failure> {
     let input = Input { id, meta, event, version: 0 };
     Ok(match run::<D, P>(ports, input, Arrival::Delivered).await? {
-        Ended::Outcome(outcome, _) => outcome.outputs().to_vec(),
+        Ended::Outcome(outcome, _) => outcome.into_outputs(),
         Ended::Nothing(_) | Ended::NoRoom(_) => Vec::new(),
     })
 }
@@ -99,8 +99,7 @@ async fn run<D: Decider, P: Ports>(ports: &P, input: Input<'_>, arrival: Arrival
                 *change
             }
         };
-        let state = change.state.clone();
-        if let Written::Done(outcome) = commit(ports, loaded, input, change, arrival).await? {
+        if let Written::Done(outcome, state) = commit(ports, loaded, input, change, arrival).await? {
             keep::<D, P>(ports, input, &outcome).await?;
             return Ok(Ended::Outcome(outcome, state));
         }
