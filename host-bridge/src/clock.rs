@@ -1,33 +1,10 @@
 //! Time as a port: the only place of the host that reads a clock.
 
+pub use delivery::Millis;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-
-/// Milliseconds since the Unix epoch, UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Millis(pub u64);
-
-impl Millis {
-    /// This instant moved later by `duration`, whole milliseconds, saturating.
-    #[must_use]
-    pub fn after(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
-    }
-
-    /// How long after `earlier` this is; zero where it is before.
-    #[must_use]
-    pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(self.0.saturating_sub(earlier.0))
-    }
-
-    /// RFC 3339 in UTC with milliseconds, as every timestamp on the wire: `2026-01-15T10:30:00.000Z`.
-    #[must_use]
-    pub fn rfc3339(self) -> String {
-        let instant = i64::try_from(self.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-        format!("{:.3}", instant.unwrap_or(jiff::Timestamp::MAX))
-    }
-}
 
 /// Tells the time.
 pub trait Clock: Send + Sync + 'static {

@@ -1,8 +1,8 @@
 //! From a handler's verdict to what becomes of the event.
 
 use super::{Policy, backoff};
-use crate::bus::{DeadLetterCause, Message, Settlement};
-use crate::dispatch::{Rejection, Verdict};
+use crate::message::{DeadLetterCause, Message, Settlement};
+use crate::verdict::{Rejection, Verdict};
 use std::time::Duration;
 
 /// From how many ends of the process on that it was in hand at an event is a suspect, where it has attempts enough: the

@@ -1,7 +1,7 @@
 //! What is held: one lane a key, events in it in order. Every operation is O(1); a lane lives while it holds something.
 
-use crate::bus::Message;
-use crate::clock::Millis;
+use crate::message::Message;
+use crate::millis::Millis;
 use rustc_hash::FxHashMap;
 
 /// Names an event that a machine holds, from its arrival until it is settled; then the name is used again.

@@ -6,20 +6,28 @@
 //! handed out only when every earlier event of this source with the same key is settled.
 
 mod backoff;
+pub mod event;
 mod judge;
 mod key;
 mod lanes;
 mod machine;
+mod message;
+mod millis;
 mod outage;
 mod room;
+pub mod subject;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 pub use backoff::LONGEST_ASKED;
 pub use judge::attempt;
 pub use key::{Key, KeyPath, KeyPathError};
 pub use lanes::Slot;
 pub use machine::{HandOut, Machine, Output};
+pub use message::{DeadLetterCause, Message, Settlement};
+pub use millis::Millis;
+pub use verdict::{Delivery, Effect, Rejection, Timer, Verdict};
 
 /// What a machine goes by.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! Outage mode: while something the handler needs is away, one event at a growing interval asks whether it is back.
 
-use crate::clock::Millis;
+use crate::millis::Millis;
 use std::time::Duration;
 
 /// Wait before the first probe.

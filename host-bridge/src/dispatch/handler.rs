@@ -112,7 +112,7 @@ impl HandlerPlan {
         let payload = match &case.payload {
             Some(plan) => {
                 let data = event.data().unwrap_or_default();
-                Some(Box::new(plan.decode(data, "eventData")?))
+                Some(Box::new(plan.decode(data, "eventData").map_err(undecodable)?))
             }
             None => None,
         };
@@ -144,8 +144,6 @@ fn rejection(reason: String) -> Rejection {
     Rejection { reason, path: None }
 }
 
-impl From<CodecError> for Rejection {
-    fn from(error: CodecError) -> Self {
-        Self { reason: error.reason, path: Some(error.path) }
-    }
+fn undecodable(error: CodecError) -> Rejection {
+    Rejection { reason: error.reason, path: Some(error.path) }
 }

@@ -1,7 +1,7 @@
 //! Random values of random types: written, read back, the same. And random damage never does more than an error.
 
 use super::{Plan, compile, decode, encode};
-use crate::codec::Integer;
+use crate::Integer;
 use proptest::prelude::*;
 use std::fmt::Write;
 use wasmtime::component::Val;

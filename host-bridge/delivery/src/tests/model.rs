@@ -1,10 +1,10 @@
 //! Random runs with crashes against the promise itself: order per key, nothing lost, everything ends.
 
 use super::world::*;
-use crate::bus::{Message, Settlement};
-use crate::clock::Millis;
-use crate::delivery::{Machine, Output, Policy, Slot};
-use crate::dispatch::Verdict;
+use crate::message::{Message, Settlement};
+use crate::millis::Millis;
+use crate::verdict::Verdict;
+use crate::{Machine, Output, Policy, Slot};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

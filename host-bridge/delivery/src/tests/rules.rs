@@ -1,10 +1,10 @@
 //! Each rule once.
 
 use super::world::*;
-use crate::bus::Message;
-use crate::clock::Millis;
-use crate::delivery::Policy;
-use crate::dispatch::Verdict;
+use crate::Policy;
+use crate::message::Message;
+use crate::millis::Millis;
+use crate::verdict::Verdict;
 use std::time::Duration;
 
 fn world() -> World {

@@ -1,11 +1,11 @@
 //! A machine, a clock and short words for what happens to it.
 
-use crate::bus::{Message, Settlement};
-use crate::clock::Millis;
-use crate::delivery::{Machine, Output, Policy, Slot};
-use crate::dispatch::{Rejection, Verdict};
 use crate::event::{Event, Headers};
+use crate::message::{Message, Settlement};
+use crate::millis::Millis;
 use crate::subject::Subject;
+use crate::verdict::{Rejection, Verdict};
+use crate::{Machine, Output, Policy, Slot};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -53,7 +53,7 @@ impl Source {
             component: &self.component,
             source: self.name_of(message),
             sequence: message.sequence,
-            attempt: crate::delivery::attempt(message),
+            attempt: delivery::attempt(message),
             event: &message.event,
         }
     }
