@@ -25,12 +25,13 @@ pub fn wait(id: &str, failures: u32, asked: Option<Duration>) -> Duration {
 fn spread(id: &str, failures: u32) -> u64 {
     let mut hasher = FxHasher::default();
     (id, failures).hash(&mut hasher);
-    hasher.finish() >> 16
+    hasher.finish()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[track_caller]
     fn check_wait(failures: u32, asked_ms: Option<u64>, at_least_ms: u64, at_most_ms: u64) {
@@ -57,8 +58,14 @@ mod tests {
     }
 
     #[test]
+    fn every_millisecond_of_the_upper_half_of_a_step_is_somebodys_wait() {
+        let waits: BTreeSet<_> = (0..2_000).map(|n| wait(&format!("event-{n}"), 1, None).as_millis()).collect();
+        assert_eq!(waits, (50..=100).collect());
+    }
+
+    #[test]
     fn events_that_failed_together_return_apart_and_each_repeatably() {
-        let waits: std::collections::BTreeSet<_> = (0..100).map(|n| wait(&format!("event-{n}"), 5, None)).collect();
+        let waits: BTreeSet<_> = (0..100).map(|n| wait(&format!("event-{n}"), 5, None)).collect();
         assert!(waits.len() > 80, "{} different waits", waits.len());
         assert_eq!(wait("event-1", 5, None), wait("event-1", 5, None));
     }

@@ -149,3 +149,45 @@ impl Envelope {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &str = r#"{"eventId":"e1","eventType":"OrderCreatedEvent","aggregateId":"a1","eventVersion":2,
+        "occurredOn":"then","sagaId":"s1","eventData":{"orderId":"o1"},"added":true,
+        "metadata":{"publishedAt":"now","version":1,"correlationId":"c1","causationId":"e0"}}"#;
+
+    fn event(body: &str) -> Event {
+        Event::new(Subject::new("order.created").unwrap(), body.to_owned().into(), Headers::default())
+    }
+
+    #[test]
+    fn the_envelope_is_read_and_the_payload_found() {
+        let event = event(BODY);
+        let read = event.envelope().unwrap();
+        let texts = [&read.event_id, &read.event_type, &read.aggregate_id, &read.occurred_on, &read.published_at];
+        assert_eq!(texts, ["e1", "OrderCreatedEvent", "a1", "then", "now"]);
+        assert_eq!((&*read.correlation_id, &*read.causation_id, read.event_version), ("c1", "e0", 2));
+        assert_eq!(read.saga_id.as_deref(), Some("s1"));
+        assert_eq!(event.id(), Some("e1"));
+        assert_eq!(event.data(), Some(br#"{"orderId":"o1"}"#.as_slice()));
+    }
+
+    #[test]
+    fn what_is_no_event_has_neither_id_nor_payload_and_says_why() {
+        let event = event(&BODY.replace("aggregateId", "aggregate"));
+        let error = event.envelope().unwrap_err().to_string();
+        assert!(error.starts_with("not an event: missing field `aggregateId`"), "{error}");
+        assert_eq!((event.id(), event.data()), (None, None));
+    }
+
+    #[test]
+    fn what_this_process_wrote_is_not_read_again() {
+        let envelope = Envelope::parse(BODY.as_bytes()).unwrap();
+        let event = Event::written(Subject::new("order.created").unwrap(), "?".into(), Headers::default(), envelope);
+        assert_eq!(event.id(), Some("e1"));
+        // Where the payload should lie there is nothing: none, and no panic.
+        assert_eq!(event.data(), None);
+    }
+}

@@ -102,3 +102,42 @@ fn cause(kind: &str, reason: String, deliveries: u32, policy: &Policy) -> DeadLe
     let component_digest = policy.component_digest.clone();
     DeadLetterCause { kind: kind.to_owned(), reason, path: None, deliveries, component_digest }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, Headers};
+    use crate::subject::Subject;
+    use crate::tests::world::{message, policy};
+    use std::sync::Arc;
+
+    #[track_caller]
+    fn buried(verdict: Verdict, message: &Message) -> DeadLetterCause {
+        let policy = Policy { component_digest: Some("5ha".into()), ..policy() };
+        match judge(verdict, message, &policy) {
+            Judgement::Settle(Settlement::DeadLetter(cause)) => cause,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn rejection(path: Option<&str>) -> Verdict {
+        Verdict::Reject(Rejection { reason: "never".into(), path: path.map(str::to_owned) })
+    }
+
+    #[test]
+    fn a_dead_letter_says_who_did_not_take_it_and_where_it_is_wrong() {
+        let by_handler = buried(rejection(None), &message(1));
+        let by_codec = buried(rejection(Some("eventData.total")), &message(1));
+        assert_eq!((&*by_handler.kind, by_handler.path), ("rejected", None));
+        assert_eq!((&*by_codec.kind, by_codec.path.as_deref()), ("undecodable", Some("eventData.total")));
+        assert_eq!((&*by_codec.reason, by_codec.deliveries), ("never", 1));
+        assert_eq!(by_codec.component_digest.as_deref(), Some("5ha"));
+    }
+
+    #[test]
+    fn what_is_no_event_cannot_be_decoded_whoever_says_so() {
+        let event = Event::new(Subject::new("order.created").unwrap(), "{".into(), Headers::default());
+        let message = Message { event: Arc::new(event), ..message(1) };
+        assert_eq!(buried(rejection(None), &message).kind, "undecodable");
+    }
+}

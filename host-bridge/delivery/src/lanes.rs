@@ -174,3 +174,65 @@ impl Lanes {
         index
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::world::message;
+
+    fn replayed(sequence: u64) -> Message {
+        Message { replay: 1, ..message(sequence) }
+    }
+
+    #[test]
+    fn what_is_held_is_counted_and_weighed() {
+        let mut lanes = Lanes::default();
+        let (first, second) = (message(1), message(22));
+        let bytes = [first.event.body.len(), second.event.body.len()];
+        let (one, _) = lanes.push(first, Some("a"));
+        let (two, _) = lanes.push(second, None);
+        assert_eq!((lanes.len(), lanes.bytes()), (2, bytes[0] + bytes[1]));
+        lanes.pop(one);
+        assert_eq!((lanes.len(), lanes.bytes()), (1, bytes[1]));
+        lanes.pop(two);
+        assert_eq!((lanes.len(), lanes.bytes(), lanes.iter().count()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_lane_is_its_key_and_lives_while_it_holds_something() {
+        let mut lanes = Lanes::default();
+        let (first, is_first) = lanes.push(message(1), Some("a"));
+        let (second, behind) = lanes.push(message(2), Some("a"));
+        let (other, beside) = lanes.push(message(3), Some("b"));
+        assert!(is_first && !behind && beside);
+        assert_eq!(lanes.key(second), Some("a"));
+        assert_eq!(lanes.pop(first), Some(second));
+        assert_eq!(lanes.pop(second), None);
+        assert_eq!((lanes.get(second).is_none(), lanes.key(second)), (true, None));
+        let (_, anew) = lanes.push(message(4), Some("a"));
+        assert!(anew, "nothing of the key is held");
+        assert_eq!(lanes.key(other), Some("b"));
+    }
+
+    #[test]
+    fn replays_and_events_without_a_key_are_in_nobodys_way() {
+        let mut lanes = Lanes::default();
+        let (event, _) = lanes.push(message(1), Some("a"));
+        let (replay, first) = lanes.push(replayed(2), Some("a"));
+        assert!(first && lanes.push(message(3), None).1 && lanes.push(message(4), None).1);
+        assert!(!lanes.push(replayed(5), Some("a")).1 && !lanes.push(message(6), Some("a")).1);
+        assert_eq!(lanes.pop(event).and_then(|next| Some(lanes.get(next)?.message.sequence)), Some(6));
+        assert_eq!(lanes.pop(replay).and_then(|next| Some(lanes.get(next)?.message.sequence)), Some(5));
+    }
+
+    #[test]
+    fn names_and_lanes_of_what_is_gone_are_used_again() {
+        let mut lanes = Lanes::default();
+        for round in 0..100 {
+            let (slot, _) = lanes.push(message(round), Some(&format!("key-{round}")));
+            assert_eq!(slot.index(), 0, "one is held at a time");
+            lanes.pop(slot);
+        }
+        assert_eq!((lanes.entries.len(), lanes.lanes.len(), lanes.by_key.len()), (1, 1, 0));
+    }
+}

@@ -266,26 +266,21 @@ impl Machine {
     /// How many events to fetch; 0 for none now.
     #[must_use]
     pub fn fetch(&self) -> usize {
-        if self.paused {
+        // In an outage whoever told of it is held, and asks again.
+        if self.paused || self.outage.is_some() {
             return 0;
         }
         // Suspects wait for each other: whoever is none must get past.
         let runnable = self.permits + self.ready.len();
         let held = Held { runnable, events: self.lanes.len(), bytes: self.lanes.bytes() };
-        let wanted = room::fetch(held, self.policy.concurrency);
-        match self.outage {
-            None => wanted,
-            Some(_) if runnable + self.suspects.len() > 0 => 0,
-            Some(_) => wanted.min(1),
-        }
+        room::fetch(held, self.policy.concurrency)
     }
 
     /// When, after `now`, [`Machine::tick`] or a hand-out has something to do if nothing else happens.
     #[must_use]
     pub fn wake_at(&self, now: Millis) -> Option<Millis> {
         let retry = self.waiting.peek().map(|Reverse((at, _))| *at);
-        let has_probe = self.solo == Solo::Granted || !self.ready.is_empty();
-        let probe = self.outage.filter(|_| has_probe && !self.paused).and_then(|outage| outage.next_probe());
+        let probe = self.outage.filter(|_| !self.paused).and_then(|outage| outage.next_probe());
         retry.into_iter().chain(probe).filter(|at| *at > now).min()
     }
 

@@ -26,3 +26,23 @@ impl Millis {
         format!("{:.3}", instant.unwrap_or(jiff::Timestamp::MAX))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_counted_from_and_never_before_the_epoch() {
+        let (one, two) = (Millis(1_000), Millis(2_500));
+        assert_eq!((two.since(one), one.since(two)), (Duration::from_millis(1_500), Duration::ZERO));
+        assert_eq!(one.after(Duration::from_micros(1_500_999)), two);
+        assert_eq!(one.after(Duration::MAX), Millis(u64::MAX));
+    }
+
+    #[test]
+    fn on_the_wire_they_have_milliseconds_in_utc() {
+        assert_eq!(Millis(0).rfc3339(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(Millis(1_768_473_000_007).rfc3339(), "2026-01-15T10:30:00.007Z");
+        assert!(Millis(u64::MAX).rfc3339().starts_with("9999-12-30"), "the last there is");
+    }
+}

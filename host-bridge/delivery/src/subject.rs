@@ -63,7 +63,6 @@ impl SubjectPattern {
         for wanted in self.0.split('.') {
             match (wanted, tokens.next()) {
                 (">", Some(_)) => return true,
-                (_, None) => return false,
                 ("*", Some(_)) => {}
                 (wanted, Some(token)) if wanted == token => {}
                 _ => return false,
@@ -80,7 +79,6 @@ impl SubjectPattern {
             match (mine.next(), theirs.next()) {
                 (None, None) => return true,
                 (Some(">"), Some(_)) | (Some(_), Some(">")) => return true,
-                (None, _) | (_, None) => return false,
                 (Some(a), Some(b)) if a == b || a == "*" || b == "*" => {}
                 _ => return false,
             }
@@ -147,6 +145,9 @@ mod tests {
         check_match("order.*", "inventory.stock.check", false);
         check_match("order.*", "order.a.b", false);
         check_match("order.created", "order.created", true);
+        check_match("order.created", "order.cancelled", false);
+        check_match("order.created", "order", false);
+        check_match("order", "order.created", false);
     }
 
     #[test]
@@ -157,10 +158,32 @@ mod tests {
             ("*.created", "order.*", true),
             ("order.created", "order.cancelled", false),
             ("order", "order.>", false),
+            ("order", "order.created", false),
         ] {
             let (a, b) = (SubjectPattern::new(a).unwrap(), SubjectPattern::new(b).unwrap());
             assert_eq!(a.overlaps(&b), expected, "{a} {b}");
             assert_eq!(b.overlaps(&a), expected, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn what_is_checked_reads_as_it_was_written_up_to_the_longest() {
+        let longest = "a".repeat(MAX_SUBJECT_BYTES);
+        for text in ["order.created", "a-b_C9", &longest] {
+            let subject = Subject::new(text).unwrap();
+            assert_eq!(
+                (subject.as_str(), subject.to_string(), format!("{subject:?}")),
+                (text, text.into(), format!("{text:?}"))
+            );
+        }
+        let pattern = SubjectPattern::new("order.*.>").unwrap();
+        assert_eq!(
+            (pattern.as_str(), &*pattern.to_string(), &*format!("{pattern:?}")),
+            ("order.*.>", "order.*.>", "\"order.*.>\"")
+        );
+        for over in [1, 2, 1_000] {
+            let error = Subject::new(&"a".repeat(MAX_SUBJECT_BYTES + over)).unwrap_err().to_string();
+            assert!(error.ends_with("it is longer than 255 bytes"), "{error}");
         }
     }
 

@@ -2,4 +2,4 @@
 
 mod model;
 mod rules;
-mod world;
+pub(crate) mod world;

@@ -6,7 +6,7 @@ use crate::options::Options;
 use crate::process::Running;
 use crate::reads::read;
 use crate::report::Report;
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use artifacts::free_address;
 use axum::Router;
 use axum::routing::get;
@@ -25,15 +25,7 @@ const VALUE: usize = 400;
 /// One round.
 pub async fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let duration = options.duration.min(LONGEST);
-    let listen = free_address();
-    let mut command = Command::new(std::env::current_exe().context("this program's path")?);
-    command.args(["serve-fixed", "--listen", &listen.to_string()]).stdin(Stdio::null()).stdout(Stdio::null());
-    let server = Running::spawn(&mut command)?;
-    let began = Instant::now();
-    while tokio::net::TcpStream::connect(listen).await.is_err() {
-        ensure!(began.elapsed() < LONGEST, "axum does not listen on {listen}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let (server, listen) = server().await?;
     let requests = read(listen, || "/".to_owned(), duration).await?;
     drop(server);
     report.value("axum, a fixed answer, 16 connections", rate(requests, duration), "/s");
@@ -49,6 +41,17 @@ pub async fn measure(options: &Options, report: &mut Report) -> Result<()> {
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
 fn rate(count: u64, took: Duration) -> f64 {
     count as f64 / took.as_secs_f64()
+}
+
+/// A process of axum with a fixed answer, and where it listens.
+///
+/// # Errors
+/// Where it does not start.
+pub async fn server() -> Result<(Running, SocketAddr)> {
+    let listen = free_address();
+    let mut command = Command::new(std::env::current_exe().context("this program's path")?);
+    command.args(["serve-fixed", "--listen", &listen.to_string()]).stdin(Stdio::null()).stdout(Stdio::null());
+    Ok((Running::serving(&mut command, listen).await?, listen))
 }
 
 /// Commits `rows` rows again and again; how often, and how long it took.

@@ -1,6 +1,6 @@
-//! `cargo run --release -p bench [-- orders noop reads search start scale floor nats peers]`: measures a real host from outside and, in
-//! the same run, the same components as plain Rust and those who do such work elsewhere. Prints a table, writes
-//! `target/bench.json` and, of the peers, a plot beside it.
+//! `cargo run --release -p bench [-- orders noop reads search start scale floor nats plain peers]`: measures a real host from
+//! outside and, in the same run, the same components as plain Rust and those who do such work elsewhere. Prints a table,
+//! writes `target/bench.json` and, of the peers, a plot beside it.
 
 mod catalogue;
 mod client;
@@ -12,6 +12,7 @@ mod noop;
 mod options;
 mod orders;
 mod peers;
+mod plain;
 mod plot;
 mod process;
 mod reads;
@@ -73,6 +74,7 @@ async fn round(measure: Measure, options: &Options, report: &mut Report) -> Resu
         Measure::Scale => scale::measure(options, report).await,
         Measure::Floor => floor::measure(options, report).await,
         Measure::Nats => nats::measure(options, report).await,
+        Measure::Plain => plain::measure(options, report).await,
         Measure::Peers => peers::measure(options, report).await,
     }
 }

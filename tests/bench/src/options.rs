@@ -63,6 +63,8 @@ pub enum Measure {
     Floor,
     /// The same over a NATS server: no-op against a plain client, orders fast and safe, bridged, two processes, a backlog
     Nats,
+    /// One answer to every request: against `wasmtime serve`, built from its crate the first time, and axum
+    Plain,
     /// The order's saga, against Restate with its SDKs for JavaScript and Rust
     Peers,
 }
@@ -79,6 +81,7 @@ impl Measure {
             Self::Scale => "scale",
             Self::Floor => "floor",
             Self::Nats => "nats",
+            Self::Plain => "plain",
             Self::Peers => "peers",
         }
     }
@@ -87,14 +90,16 @@ impl Measure {
     pub fn rounds(self, options: &Options) -> usize {
         match self {
             Self::Search | Self::Start | Self::Scale => 1,
-            Self::Orders | Self::Noop | Self::Reads | Self::Floor | Self::Nats | Self::Peers => options.rounds,
+            Self::Orders | Self::Noop | Self::Reads | Self::Floor | Self::Nats | Self::Plain | Self::Peers => {
+                options.rounds
+            }
         }
     }
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Typed {
-    /// What to measure; where nothing is named everything but the peers, who need Node.js
+    /// What to measure; where nothing is named everything but `plain` and `peers`, whose peers are built or fetched first
     #[arg(value_enum)]
     measures: Vec<Measure>,
     /// Rounds, in each of which all contenders take their turn; the table has the medians
@@ -187,10 +192,11 @@ impl Options {
         ensure!(host.is_file(), "{} is not there: run `cargo build --release`", host.display());
         if !typed.no_build {
             artifacts::marketplace();
-            artifacts::build(&["guest-counter", "guest-purchase"]);
+            artifacts::build(&["guest-counter", "guest-plain", "guest-purchase"]);
         }
         std::fs::create_dir_all(&target).with_context(|| format!("creating {}", target.display()))?;
-        let all = || Measure::value_variants().iter().copied().filter(|measure| *measure != Measure::Peers).collect();
+        let alone = |measure: &Measure| !matches!(measure, Measure::Plain | Measure::Peers);
+        let all = || Measure::value_variants().iter().copied().filter(alone).collect();
         let measures = if typed.measures.is_empty() { all() } else { typed.measures };
         Ok(Self {
             measures,

@@ -1,7 +1,12 @@
 //! Processes: what `/proc` tells of one, and one that does not outlive its owner.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+/// How long a server may take until it listens: one may have to compile first.
+const START: Duration = Duration::from_secs(30);
 
 /// A child that is killed when it is dropped.
 #[derive(Debug)]
@@ -14,6 +19,20 @@ impl Running {
     /// Where it is not there.
     pub fn spawn(command: &mut Command) -> Result<Self> {
         Ok(Self(command.spawn().with_context(|| format!("starting {command:?}"))?))
+    }
+
+    /// Starts a server, and waits until it listens.
+    ///
+    /// # Errors
+    /// Where it is not there, or does not listen.
+    pub async fn serving(command: &mut Command, listen: SocketAddr) -> Result<Self> {
+        let server = Self::spawn(command)?;
+        let began = Instant::now();
+        while tokio::net::TcpStream::connect(listen).await.is_err() {
+            ensure!(began.elapsed() < START, "{command:?} does not listen on {listen}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(server)
     }
 
     /// Its process id.

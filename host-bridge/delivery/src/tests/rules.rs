@@ -153,15 +153,40 @@ fn the_first_other_verdict_of_a_probe_ends_the_outage() {
         .pass(100)
         .told(&["hand out 1 (1)"])
         .answer(1, retry())
-        .told(&["outage over", "retry 1", "hand out 3 (1)"]);
+        .told(&["outage over after 100 ms", "retry 1", "hand out 3 (1)"]);
 }
 
 #[test]
-fn an_outage_fetches_no_more_than_a_probe_needs() {
+fn an_outage_fetches_nothing_since_who_told_of_it_asks_again() {
     let world = world().arrive(&[(1, "a")]);
     assert!(world.machine.fetch() > 1);
     let world = world.answer(1, away());
-    assert_eq!(world.machine.fetch(), 0, "event 1 can probe");
+    assert_eq!(world.machine.fetch(), 0, "event 1 will ask");
+    let world = world.pass(100).told(&["hand out 1 (1)", "outage", "put back 1", "hand out 1 (1)"]);
+    assert_eq!(world.machine.fetch(), 0, "event 1 asks");
+    assert!(world.answer(1, done()).machine.fetch() > 1);
+}
+
+#[test]
+fn the_driver_is_woken_for_the_next_probe_unless_nothing_may_be_handed_out() {
+    let world = world().arrive(&[(1, "a")]);
+    assert_eq!(world.machine.wake_at(world.now), None);
+    let world = world.answer(1, away());
+    let due = world.now.after(Duration::from_millis(100));
+    assert_eq!(world.machine.wake_at(world.now), Some(due));
+    let world = world.pause(true);
+    assert_eq!(world.machine.wake_at(world.now), None);
+    let world = world.pause(false);
+    assert_eq!(world.machine.wake_at(due), None, "it is due: it is handed out, not waited for");
+    let world = world.pass(100);
+    assert_eq!(world.machine.wake_at(world.now), None, "it is under way");
+}
+
+#[test]
+fn what_has_no_answer_yet_is_known_at_shutdown() {
+    let world = world().arrive(&[(1, "a"), (2, "a"), (3, "b"), (4, "c")]).answer(3, done()).answer(4, retry());
+    let open: Vec<_> = world.machine.unanswered().iter().map(|message| message.sequence).collect();
+    assert_eq!(open, [1], "2 was never handed out, 3 is settled, 4 waits");
 }
 
 #[test]
@@ -246,13 +271,10 @@ fn the_suspect_of_fewer_ends_runs_first() {
 
 #[test]
 fn a_suspect_that_answers_is_cleared() {
-    let world = world()
-        .arrive_as(Message { unanswered: 1, ..message(1) }, "a")
-        .run()
-        .grant_solo()
-        .told(&["hand out 1 (2)"])
-        .answer(1, retry())
-        .told(&["retry 1"]);
+    let world =
+        world().arrive_as(Message { unanswered: 1, ..message(1) }, "a").run().grant_solo().told(&["hand out 1 (2)"]);
+    assert!(world.machine.holds_solo());
+    let world = world.answer(1, retry()).told(&["retry 1"]);
     assert!(!world.machine.holds_solo());
     world.pass(100).told(&["hand out 1 (2)"]);
 }

@@ -124,7 +124,7 @@ impl World {
             }
             Output::CaughtUp => "caught up".into(),
             Output::OutageBegan { .. } => "outage".into(),
-            Output::OutageEnded { .. } => "outage over".into(),
+            Output::OutageEnded { lasted } => format!("outage over after {} ms", lasted.as_millis()),
         };
         self.told.push(told);
         match output {
