@@ -52,7 +52,8 @@ pub async fn measure(options: &Options, report: &mut Report) -> Result<()> {
             "--max-instance-reuse-count",
             &reuse.to_string(),
         ]);
-        let server = Running::serving(command.arg(&wasm).stdin(Stdio::null()).stdout(Stdio::null()), listen).await?;
+        command.arg(&wasm).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let server = Running::serving(&mut command, listen).await?;
         let cpu = || process::cpu_micros(server.id());
         let theirs = one(options, report, &format!("wasmtime serve, {instances}"), listen, cpu).await?;
         report.value(&format!("requests a second, of wasmtime serve's, {instances}"), own / theirs, "×");
@@ -113,7 +114,7 @@ fn wasmtime() -> Result<PathBuf> {
     if !program.is_file() {
         let mut cargo = Command::new("cargo");
         cargo.args(["install", "wasmtime-cli", "--locked", "--quiet", "--no-default-features", "--version", WASMTIME]);
-        cargo.args(["--features", "serve,compile,cranelift,parallel-compilation,pooling-allocator,component-model"]);
+        cargo.args(["--features", "run,serve,compile,parallel-compilation,pooling-allocator,component-model-async"]);
         cargo.arg("--root").arg(&root).env("CARGO_TARGET_DIR", root.join("build"));
         let output = cargo.output().with_context(|| format!("{cargo:?}"))?;
         ensure!(output.status.success(), "{cargo:?}: {}", String::from_utf8_lossy(&output.stderr));

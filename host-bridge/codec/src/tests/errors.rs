@@ -1,6 +1,7 @@
 //! What is wrong is said with its path, word by word.
 
 use super::{Plan, Sink, compile, decode, encode, plan};
+use crate::{write_string, write_unsigned};
 use std::sync::Arc;
 use wasmtime::component::Val;
 
@@ -39,6 +40,7 @@ fn wrong_types_and_ranges() {
     check(&quantity("1e300"), &format!("{path} ≥ 0, got 1e300"));
     let long = format!("\"{}\"", "y".repeat(1_000_000));
     check(&quantity(&long), &format!("{path} ≥ 0, got \"{}…\"", "y".repeat(40)));
+    check(&quantity(r#""Ú\n""#), &format!(r#"{path} ≥ 0, got "Ú\n""#));
     check("[]", "eventData: expected an object, got an array");
     check("null", "eventData: expected an object, got null");
 }
@@ -58,9 +60,32 @@ fn missing_unknown_and_twice() {
         r#"eventData.extra["a b"]: expected an integer from -128 to 127, got 999"#,
     );
     check(
+        r#"{"items":[],"kind":"pickup","extra":{"a-b_c":999}}"#,
+        "eventData.extra.a-b_c: expected an integer from -128 to 127, got 999",
+    );
+    check(
         r#"{"items":[],"kind":"pickup","extra":{},"at":"soon"}"#,
         r#"eventData.at: expected a timestamp such as "2026-01-15T10:30:00.000Z", got "soon""#,
     );
+}
+
+#[test]
+fn what_is_more_than_its_type_holds_is_refused() {
+    for (ty, json, expected) in [
+        ("f32", "1e39", "expected a number, got 1e39"),
+        ("tuple<u8, u8>", "[1,2,3]", "expected an array of 2 values, got a longer one"),
+    ] {
+        assert_eq!(decode(&plan(ty), json).unwrap_err(), format!("eventData: {expected}"), "{ty}");
+    }
+    let flags = compile("flags subject { a, b }").unwrap();
+    assert_eq!(decode(&flags, r#"["a","b","a"]"#).unwrap_err(), r#"eventData[2]: "a" appears twice"#);
+    let names: Vec<_> = (1..=14).map(|n| format!("case-{n}")).collect();
+    let long = compile(&format!("enum subject {{ {} }}", names.join(", "))).unwrap();
+    let error = decode(&long, r#""no""#).unwrap_err();
+    assert!(error.ends_with(r#""case-12" and 2 more, got "no""#), "{error}");
+    let short = compile(&format!("enum subject {{ {} }}", names[..12].join(", "))).unwrap();
+    let error = decode(&short, r#""no""#).unwrap_err();
+    assert!(error.ends_with(r#""case-11", "case-12", got "no""#), "{error}");
 }
 
 #[test]
@@ -70,6 +95,12 @@ fn deep_json_is_refused_where_it_would_be_handed_on() {
     check(&format!(r#"{{"items":[{item}]}}"#), "eventData.items[0].note: nested deeper than 64 levels");
     let ignored = format!(r#"{{"items":[],"kind":"pickup","extra":{{}},"unknown":{deep}}}"#);
     assert!(decode(&order(), ignored).is_ok(), "what is skipped costs no stack");
+    for (levels, taken) in [(64, true), (65, false)] {
+        let nested = format!("{}\"{}\"{}", "[".repeat(levels), "x".repeat(64), "]".repeat(levels));
+        assert_eq!(decode(&plan("json"), nested).is_ok(), taken, "{levels} levels");
+    }
+    let beside = format!("[{}[]]", "[],".repeat(100));
+    assert!(decode(&plan("json"), beside).is_ok(), "what is closed is not around what follows");
     let brackets = format!(r#""{}""#, "[".repeat(1_000));
     assert!(decode(&plan("json"), brackets).is_ok(), "brackets within a string nest nothing");
 }
@@ -102,8 +133,17 @@ fn what_has_no_json_form_is_refused_on_write() {
     let twice = Val::Tuple(vec![Val::String("k".into()), Val::U8(1)]);
     let error = encode(&plan("list<tuple<string, u8>>"), &Val::List(vec![twice.clone(), twice])).unwrap_err();
     assert_eq!(error, "eventData.k: appears twice");
-    let error = encode(&plan("u8"), &Val::Bool(true)).unwrap_err();
-    assert_eq!(error, "eventData: expected an integer, got a value of another type");
+    let moment = encode(&plan("timestamp"), &Val::String("now".into())).unwrap_err();
+    assert_eq!(moment, r#"eventData: expected a timestamp such as "2026-01-15T10:30:00.000Z", got "now""#);
+    assert!(encode(&plan("f32"), &Val::Float32(f32::INFINITY)).unwrap_err().ends_with("got inf"));
+    for (ty, value, expected) in [
+        ("u8", Val::Bool(true), "an integer"),
+        ("bool", Val::U8(1), "true or false"),
+        ("tuple<u8, u8>", Val::Tuple(vec![Val::U8(1)]), "an array of 2 values"),
+    ] {
+        let error = encode(&plan(ty), &value).unwrap_err();
+        assert_eq!(error, format!("eventData: expected {expected}, got a value of another type"));
+    }
 }
 
 #[test]
@@ -113,4 +153,18 @@ fn a_full_sink_ends_the_writing() {
     let error = plan("list<string>").encode(&value, &mut sink, "eventData").unwrap_err();
     assert_eq!(error.reason, "larger than the limit of 1000 bytes");
     assert!(sink.len() <= 1_100, "{}", sink.len());
+}
+
+#[test]
+fn what_came_as_text_goes_into_a_sink_up_to_its_limit() {
+    let mut sink = Sink::new(0, 8);
+    assert!(sink.is_empty() && sink.len() == 0);
+    sink.json("[1]").unwrap();
+    write_string(&mut sink, "a");
+    write_unsigned(&mut sink, 7);
+    assert!(!sink.is_empty() && sink.len() == 7);
+    assert_eq!(sink.json("10").unwrap_err().to_string(), "eventData: larger than the limit of 8 bytes");
+    assert!(sink.json("x").unwrap_err().reason.starts_with("not JSON"));
+    sink.json("1").unwrap();
+    assert_eq!(sink.into_bytes(), br#"[1]"a"71"#);
 }

@@ -35,7 +35,9 @@ fn numbers() {
     check(&plan("f64"), "22", &Val::Float64(22.0));
     check(&plan("f64"), "0.9", &Val::Float64(0.9));
     check(&plan("f64"), "-3.7903", &Val::Float64(-3.7903));
+    check(&plan("f64"), "-3", &Val::Float64(-3.0));
     check(&plan("f32"), "0.1", &Val::Float32(0.1));
+    check(&plan("f32"), "-3", &Val::Float32(-3.0));
     check_read(&plan("u32"), "2.0", "2");
     check_read(&plan("u32"), "1e3", "1000");
     check_read(&plan("s32"), "-0", "0");
@@ -44,6 +46,9 @@ fn numbers() {
 #[test]
 fn texts() {
     check(&plan("string"), r#""Úbeda \"2\"\n""#, &text("Úbeda \"2\"\n"));
+    for (json, value) in [(r#""\"""#, "\""), (r#""\\""#, "\\"), (r#""\u0001""#, "\u{1}"), (r#"" ""#, " ")] {
+        check(&plan("string"), json, &text(value));
+    }
     check(&plan("char"), r#""Ú""#, &Val::Char('Ú'));
     check(&plan("bool"), "true", &Val::Bool(true));
     check(&plan("timestamp"), r#""2026-01-15T10:30:00.000Z""#, &text("2026-01-15T10:30:00.000Z"));
@@ -88,6 +93,11 @@ fn lists_maps_and_tuples() {
     check(&plan("list<tuple<string, u8>>"), r#"{"a-b":1}"#, &Val::List(vec![pair("a-b", Val::U8(1))]));
     let no_map = Val::List(vec![Val::Tuple(vec![Val::U8(1), Val::U8(2)])]);
     check(&plan("list<tuple<u8, u8>>"), "[[1,2]]", &no_map);
+    let by_alias = compile("type id = string; type ids = id; type subject = list<tuple<ids, u8>>;").unwrap();
+    check(&by_alias, r#"{"a":1}"#, &Val::List(vec![pair("a", Val::U8(1))]));
+    let moment = "2026-01-15T10:30:00Z";
+    let by_moment = Val::List(vec![pair(moment, Val::U8(1))]);
+    check(&plan("list<tuple<timestamp, u8>>"), &format!(r#"[["{moment}",1]]"#), &by_moment);
     check(&plan("list<option<u8>>"), "[null]", &Val::List(vec![Val::Option(None)]));
 }
 

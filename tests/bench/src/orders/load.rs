@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 const FIRST: Duration = Duration::from_millis(3);
 /// Its next.
 const NEXT: Duration = Duration::from_millis(2);
+/// How much earlier than an order is usually done a buyer looks, at least: more than a look takes and a clock rounds up to.
+/// Were it less, what is usual would be how long buyers wait, however soon their orders are done.
+const EARLIER: Duration = Duration::from_millis(3);
 /// Weight of the newest order in the average that tells a buyer in a queue when to look.
 const NEWEST: f64 = 0.05;
 
@@ -128,7 +131,7 @@ impl Shared {
     fn pace(&self) -> Pace {
         let usual = *self.usual.borrow();
         Pace {
-            first: Duration::from_secs_f64(usual * 0.9).max(FIRST),
+            first: Duration::from_secs_f64(usual * 0.9).saturating_sub(EARLIER).max(FIRST),
             next: Duration::from_secs_f64(usual * 0.1).max(NEXT),
         }
     }

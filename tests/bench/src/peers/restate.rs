@@ -45,7 +45,7 @@ impl Restate {
         let (node, admin, ingress, served) = (free_address(), free_address(), free_address(), free_address());
         command.env("PORT", served.port().to_string());
         let service = spawn(&mut command, &state.path().join("service.log"))?;
-        let mut command = Command::new(folder().join("node_modules/.bin/restate-server"));
+        let mut command = Command::new(program()?);
         command.args(["--no-logo", "--base-dir"]).arg(state.path().join("data"));
         for (name, value) in [
             ("RESTATE_LISTEN_MODE", "tcp".to_owned()),
@@ -76,11 +76,15 @@ impl Restate {
     /// Ends both.
     ///
     /// # Errors
-    /// Where one has ended by itself before: its figures would be of something else.
+    /// Where one has ended by itself before: its figures would be of something else. Where the server is still there
+    /// afterwards: it would slow down whoever is measured next.
     pub fn stop(mut self) -> Result<()> {
         for (name, process) in [("the server", &mut self.server), ("the service", &mut self.service)] {
             ensure!(process.try_wait()?.is_none(), "{name} of Restate ended while it was measured");
         }
+        let ingress = self.ingress;
+        drop(self);
+        ensure!(std::net::TcpStream::connect(ingress).is_err(), "a server of Restate still listens on {ingress}");
         Ok(())
     }
 }
@@ -137,6 +141,18 @@ fn spawn(command: &mut Command, log: &Path) -> Result<Running> {
 
 fn folder() -> PathBuf {
     artifacts::workspace().join("tests/bench/peers")
+}
+
+/// The server's program itself. What npm puts into `.bin` is a parent of it, which dies alone and whose CPU time says nothing.
+fn program() -> Result<PathBuf> {
+    let machine = match std::env::consts::ARCH {
+        "x86_64" => "linux-x64",
+        "aarch64" => "linux-arm64",
+        other => bail!("npm has no server of Restate for Linux on {other}"),
+    };
+    let path = folder().join(format!("node_modules/@restatedev/restate-server-{machine}/bin/restate-server"));
+    ensure!(path.is_file(), "{} is not there: remove node_modules beside it and run again", path.display());
+    Ok(path)
 }
 
 /// What serves the saga, installed or built where it is not yet.
