@@ -4,7 +4,8 @@ use super::{PRODUCT, adjust, check, listed, release, sell};
 use crate::domain::{Decisions, Facts, Status};
 use kit::aggregate::Effect;
 use kit::check::Scenario;
-use kit::events::inventory::ReleaseReason;
+use kit::events::inventory::{AdjustmentReason, InventoryAdjustRequested, ReleaseReason};
+use kit::time::DAY;
 use kit::{Event, ids};
 
 const MINUTES_15: u64 = 900_000;
@@ -94,6 +95,71 @@ fn a_warning_is_said_once_a_crossing() {
     product.when(check("o3", 1)).publishes(&["inventory.stock.reserved"]);
     product.when(adjust(10)).publishes(&["inventory.adjusted"]);
     product.when(adjust(-9)).publishes(&["inventory.adjusted", "inventory.stock.low"]);
+}
+
+#[test]
+fn a_warning_tells_all_that_the_source_asks_for() {
+    // Ten days after it was listed, with five sold: half a piece a day, ten are left for twenty days.
+    let mut product = inventory(40).given(check("o1", 5)).given(sell("o1", 5)).given(check("o2", 24));
+    let listing = product.state.listing.clone().unwrap();
+    let now = listing.listed_at.plus(10 * DAY);
+    let passed = now.since(product.now());
+    product = product.after(passed);
+    let then = product.when(adjust(-1)).publishes(&["inventory.adjusted", "inventory.stock.low"]);
+    let [_, Effect::Fact(Event::InventoryStockLow(low))] = &*then.change().effects else {
+        panic!("{:?}", then.change().effects)
+    };
+    assert_eq!((low.current_stock, low.warning_threshold, low.critical_threshold), (10, 10, 3));
+    assert_eq!([&low.artisan_id, &low.product_name, &low.category], ["art-1", "Cuenco de Úbeda", "ceramica"]);
+    assert_eq!((low.average_daily_sales, low.last_restock_date.as_deref()), (0.5, None));
+    assert_eq!(low.estimated_stockout_date, now.plus(20 * DAY).rfc3339());
+}
+
+#[test]
+fn what_does_not_sell_lasts_a_year_and_a_small_stock_warns_late() {
+    let mut product = inventory(8);
+    let then = product.when(check("o1", 6)).publishes(&["inventory.stock.reserved", "inventory.stock.low"]);
+    let Some(Effect::Fact(Event::InventoryStockLow(low))) = then.change().effects.get(1) else {
+        panic!("{:?}", then.change().effects)
+    };
+    assert_eq!((low.current_stock, low.warning_threshold, low.critical_threshold), (2, 2, 0));
+    assert_eq!(
+        (low.average_daily_sales, &low.estimated_stockout_date),
+        (0.0, &product.now().plus(365 * DAY).rfc3339())
+    );
+}
+
+#[test]
+fn only_new_pieces_that_came_in_are_a_restock() {
+    for (quantity, reason, restocked) in [
+        (1, AdjustmentReason::Restock, true),
+        (1, AdjustmentReason::Correction, false),
+        (0, AdjustmentReason::Restock, false),
+        (-1, AdjustmentReason::Restock, false),
+        (-1, AdjustmentReason::Damage, false),
+    ] {
+        let mut product = inventory(4).after(5);
+        let Event::InventoryAdjust(command) = adjust(quantity) else { unreachable!() };
+        product.when(Event::InventoryAdjust(InventoryAdjustRequested { adjustment_reason: reason, ..command }));
+        let restocked_at = product.state.listing.as_ref().unwrap().restocked_at;
+        assert_eq!(restocked_at, restocked.then(|| product.now()), "{quantity} as {reason:?}");
+    }
+}
+
+#[test]
+fn an_adjustment_that_cannot_be_says_how_many_are_free() {
+    let mut product = inventory(4).given(check("o1", 3));
+    let then = product.when(adjust(-2)).is_refused("insufficient-stock");
+    let detail = &then.change().refusal.as_ref().unwrap().detail;
+    assert!(detail.starts_with("1 pieces are free, 2 cannot be taken away"), "{detail}");
+}
+
+#[test]
+fn counts_balance_when_every_piece_is_somewhere_once() {
+    let mut counts = inventory(4).given(check("o1", 3)).state.counts;
+    assert!(counts.balanced());
+    counts.reserved += 1;
+    assert!(!counts.balanced());
 }
 
 #[test]
