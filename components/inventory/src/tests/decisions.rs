@@ -25,14 +25,17 @@ fn a_reservation_tells_all_that_the_source_asks_for() {
     let mut product = inventory(40);
     let now = product.now();
     let then = product.when(check("o1", 2)).publishes(&["inventory.stock.reserved"]);
-    let [Effect::Fact(Event::InventoryStockReserved(reserved)), Effect::Timer(_, at, _)] = &*then.change().effects
+    let [Effect::Fact(Event::InventoryStockReserved(reserved)), Effect::Timer(name, at, _)] = &*then.change().effects
     else {
         panic!("{:?}", then.change().effects)
     };
     assert_eq!(reserved.reservation_id, ids::reservation("o1", PRODUCT));
     assert_eq!((reserved.quantity_reserved, reserved.remaining_stock, reserved.unit_price), (2, 38, 2_500));
     assert_eq!((reserved.reservation_expiry.clone(), *at), (now.plus(MINUTES_15).rfc3339(), now.plus(MINUTES_15)));
+    assert_eq!(name, "expiry/o1", "one timer an order and product");
     counts(&product, 38, 2, 0);
+    let sold = product.when(sell("o1", 2)).publishes(&["inventory.stock.sold"]);
+    assert!(sold.change().effects.contains(&Effect::Cancel("expiry/o1".into())), "{:?}", sold.change().effects);
 }
 
 #[test]

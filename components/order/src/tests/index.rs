@@ -38,6 +38,11 @@ fn orders_are_listed_newest_first_and_in_pages() {
     }
     assert_eq!(seen, (1..=200).rev().map(|n| format!("o{n}")).collect::<Vec<_>>());
     assert_eq!(ids(&list(&memory, "customerId=c&page=8&pageSize=30")), Vec::<String>::new());
+    // What an order writes stays small: 64 on a page.
+    for (order, page) in [("o1", 0), ("o64", 0), ("o65", 1), ("o200", 3)] {
+        let (order, _) = block_on(kit::aggregate::read::<crate::domain::Order, _>(&memory, order)).unwrap().unwrap();
+        assert_eq!(order.page, page);
+    }
     let nobody = list(&memory, "customerId=nobody");
     assert_eq!((&nobody["total"], ids(&nobody).len()), (&0.into(), 0));
 }
