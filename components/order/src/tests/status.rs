@@ -6,6 +6,7 @@ use crate::domain::{Facts, Order, Ordering, PaymentStatus, Status, Stock};
 use kit::aggregate::{self, Effect};
 use kit::check::Scenario;
 use kit::events::order::CancellationReason;
+use kit::events::payment::PaymentFailed;
 use kit::memory::{Memory, block_on};
 use kit::{Event, Failure, Worker};
 
@@ -236,4 +237,38 @@ fn an_order_of_format_1_is_read() {
     assert!(why.contains("format 3"), "{why}");
     let why = aggregate::parse::<Order>(br#"{"format":1,"version":1,"state":{"sold":7}}"#).unwrap_err();
     assert!(why.contains("sold"), "{why}");
+}
+
+#[test]
+fn each_report_of_the_payment_is_noted_once_and_moves_on() {
+    let status = |order: &Scenario<Ordering>| order.state.payment.as_ref().map(|report| report.status);
+    let mut order = order().given(created());
+    order.when(initiated()).publishes(&[]);
+    assert_eq!(status(&order), Some(PaymentStatus::Initiated));
+    order.when(initiated()).is_ignored();
+    order.when(failed(1)).publishes(&[]);
+    assert_eq!(status(&order), Some(PaymentStatus::Retrying));
+    order.when(failed(1)).is_ignored();
+    order.when(failed(2)).publishes(&[]);
+    let report = order.state.payment.clone().unwrap();
+    assert_eq!((report.status, report.failed_attempt), (PaymentStatus::Retrying, 2));
+    assert_eq!((report.error.as_deref(), report.transaction_id), (Some("busy: try later"), None));
+
+    let retried = || self::order().given(created()).given(failed(1)).given(failed(2));
+    let mut last = retried();
+    last.when(failed(3)).publishes(&[]);
+    assert_eq!(status(&last), Some(PaymentStatus::Failed));
+    let mut final_no = retried();
+    let Event::PaymentFailed(no) = failed(3) else { panic!("no payment.failed") };
+    final_no.when(Event::PaymentFailed(PaymentFailed { retryable: false, max_attempts: 9, ..no }));
+    assert_eq!(status(&final_no), Some(PaymentStatus::Failed));
+
+    order.when(succeeded()).publishes(&[]);
+    let report = order.state.payment.clone().unwrap();
+    assert_eq!((report.status, report.transaction_id.as_deref()), (PaymentStatus::Succeeded, Some("txn-1")));
+    order.when(failed(3)).is_ignored();
+    order.when(refunded()).publishes(&[]);
+    let report = order.state.payment.clone().unwrap();
+    assert_eq!((report.status, report.refunded_amount), (PaymentStatus::Refunded, Some(5_000)));
+    order.when(succeeded()).is_ignored();
 }
