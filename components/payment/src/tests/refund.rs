@@ -80,3 +80,17 @@ fn where_nothing_was_taken_nothing_goes_back() {
     assert_eq!(refunded(&shop.deliver("r", &refund())), 0);
     assert_eq!(shop.ledger(), (0, 0, 0));
 }
+
+#[test]
+fn a_refund_tells_all_that_the_source_asks_for_under_an_id_of_its_own() {
+    for (method, amount, days) in [("tok_ok", 5_900, 3), ("tok_declined", 0, 0)] {
+        let mut shop = Shop::new();
+        shop.deliver("p", &process(method, 1));
+        let outputs = shop.deliver("r", &refund());
+        let [Output::Emit(emission)] = &*outputs else { panic!("{outputs:?}") };
+        let Event::PaymentRefunded(told) = &emission.event else { panic!("{emission:?}") };
+        assert_eq!((told.refund_amount, told.processing_time), (amount, days));
+        assert_eq!(told.gateway_refund_id.is_empty(), amount == 0, "only the gateway's own refund has its id");
+        assert_eq!(emission.aggregate_id, kit::ids::derived("refund", &[&told.original_payment_id]));
+    }
+}
