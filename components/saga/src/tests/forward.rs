@@ -123,3 +123,12 @@ fn deadlines_follow_the_settings() {
         .collect();
     assert_eq!(due, [("stock-check/1", 500), ("whole/2", 300_000)]);
 }
+
+#[test]
+fn a_failure_of_an_attempt_nobody_asked_for_changes_nothing() {
+    let mut case = Case::new();
+    case.given(ORDER, created(&["p1"])).given("p1", reserved("p1")).given(&payment(), failed(1, true));
+    let waiting = case.saga.clone();
+    case.when(&payment(), failed(2, true), &[]);
+    assert_eq!(case.saga, waiting, "the pause before the second attempt goes on as it was");
+}

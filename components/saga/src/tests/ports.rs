@@ -256,3 +256,43 @@ fn only_stuck_sagas_are_resolved_and_bodies_are_checked() {
     let again = post(&memory, path, r#"{"resolution":"resolve","resolvedBy":"ana"}"#);
     assert_eq!((again.status, &body(&again)["code"]), (409, &"saga-not-stuck".into()));
 }
+
+#[test]
+fn the_manifest_says_how_long_each_step_waits() {
+    let memory = || {
+        let variables = [
+            ("stock_deadline", "11s"),
+            ("saga_deadline", "100s"),
+            ("payment_deadline", "22s"),
+            ("payment_retry_delay", "4s"),
+            ("confirmation_deadline", "33s"),
+            ("compensation_deadline", "55s"),
+        ];
+        variables.iter().fold(Memory::at(NOW), |memory, (name, value)| memory.with_variable(name, value))
+    };
+    let waits = |outputs: Vec<Output>| -> Vec<(String, u64)> {
+        let timer = |output: &Output| match output {
+            Output::Timer(timer) => Some((timer.name.split('/').next()?.to_owned(), (timer.fire_at - NOW.0) / 1_000)),
+            _ => None,
+        };
+        outputs.iter().filter_map(timer).collect()
+    };
+    let wait = |name: &str, seconds| (name.to_owned(), seconds);
+    let tells = |memory: &Memory, sequence, from: &str, event| waits(deliver(memory, sequence, from, &event));
+
+    let confirmed = memory();
+    let begun = tells(&confirmed, 1, ORDER, created(&["p1"]));
+    assert!(begun.contains(&wait("stock-check", 11)) && begun.contains(&wait("whole", 100)), "{begun:?}");
+    assert_eq!(tells(&confirmed, 2, "p1", reserved("p1")), [wait("payment-processing", 22)]);
+    assert_eq!(tells(&confirmed, 3, &payment(), failed(1, true)), [wait("payment-retry", 4)]);
+
+    let taken = memory();
+    deliver(&taken, 1, ORDER, &created(&["p1"]));
+    deliver(&taken, 2, "p1", &reserved("p1"));
+    assert_eq!(tells(&taken, 3, &payment(), succeeded()), [wait("order-confirmation", 33)]);
+
+    let refused = memory();
+    deliver(&refused, 1, ORDER, &created(&["p1"]));
+    deliver(&refused, 2, "p1", &reserved("p1"));
+    assert_eq!(tells(&refused, 3, &payment(), failed(1, false)), [wait("compensation", 55)]);
+}
