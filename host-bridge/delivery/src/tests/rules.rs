@@ -240,6 +240,14 @@ fn what_was_in_hand_at_one_end_goes_on_at_full_speed_where_it_has_attempts_enoug
 }
 
 #[test]
+fn what_runs_and_what_could_at_once_is_twice_the_concurrency_at_most() {
+    let world = world().arrive(&[(1, "a"), (2, "b"), (3, "c"), (4, "d")]);
+    assert_eq!((world.machine.permits(), world.machine.fetch()), (4, 4));
+    let world = world.arrive(&[(5, "e")]);
+    assert_eq!((world.machine.permits(), world.machine.fetch()), (4, 0), "a batch is not used up");
+}
+
+#[test]
 fn suspects_in_line_keep_nobody_else_from_being_fetched() {
     let mut world = world();
     for sequence in 1..=9 {
