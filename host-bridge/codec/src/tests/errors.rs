@@ -99,6 +99,10 @@ fn deep_json_is_refused_where_it_would_be_handed_on() {
         let nested = format!("{}\"{}\"{}", "[".repeat(levels), "x".repeat(64), "]".repeat(levels));
         assert_eq!(decode(&plan("json"), nested).is_ok(), taken, "{levels} levels");
     }
+    let escaped = format!(r#""\"{}""#, "[".repeat(100));
+    assert!(decode(&plan("json"), escaped).is_ok(), "an escaped quote does not end a string");
+    let after = format!(r#"["x",{}{}]"#, "[".repeat(100), "]".repeat(100));
+    assert!(decode(&plan("json"), after).is_err(), "after a string levels count again");
     let beside = format!("[{}[]]", "[],".repeat(100));
     assert!(decode(&plan("json"), beside).is_ok(), "what is closed is not around what follows");
     let brackets = format!(r#""{}""#, "[".repeat(1_000));
