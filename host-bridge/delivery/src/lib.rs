@@ -4,6 +4,8 @@
 //! (messages arrived, a handler answered, a settlement is done, time passed) and carries out what it asks for
 //! ([`Output`], [`Machine::hand_out`], [`Machine::fetch`], [`Machine::wake_at`]). The promise it keeps: an event is
 //! handed out only when every earlier event of this source with the same key is settled.
+//!
+//! With it comes what it decides on: [`event::Event`], [`subject::Subject`], [`Message`], [`Verdict`], [`Settlement`].
 
 mod backoff;
 pub mod event;

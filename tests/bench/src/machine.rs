@@ -33,7 +33,7 @@ fn cpu_model() -> String {
 }
 
 /// The version of a package in the workspace's lock file.
-fn locked(package: &str) -> String {
+pub fn locked(package: &str) -> String {
     let lock = read(&artifacts::workspace().join("Cargo.lock").to_string_lossy());
     let lock: toml::Table = lock.parse().unwrap_or_default();
     let packages = lock.get("package").and_then(toml::Value::as_array).cloned().unwrap_or_default();

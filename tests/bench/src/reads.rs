@@ -29,22 +29,43 @@ pub async fn measure(options: &Options, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
 async fn one(options: &Options, kind: Kind, report: &mut Report) -> Result<f64> {
     let state = tempfile::tempdir()?;
     let target = Target::start(options, kind, &state).await?;
     let catalogue = Catalogue::load(target.listen).await?;
     let path = || format!("/api/v1/inventory/availability/{}", catalogue.product());
-    read(target.listen, path, WARM_UP).await?;
-    let cpu = target.cpu_micros()?;
-    let duration = options.duration.min(LONGEST);
-    let requests = read(target.listen, path, duration).await?;
-    let rate = requests as f64 / duration.as_secs_f64();
-    let cpu = target.cpu_micros()?.saturating_sub(cpu) as f64 / requests as f64;
-    report.value(&format!("{}: GET availability", kind.name()), rate, "/s");
-    report.value(&format!("{}: CPU of the server a request", kind.name()), cpu, "µs");
+    let served = sustained(target.listen, path, options.duration, || target.cpu_micros()).await?;
+    report.value(&format!("{}: GET availability", kind.name()), served.rate, "/s");
+    report.value(&format!("{}: CPU of the server a request", kind.name()), served.cpu, "µs");
     target.stop()?;
-    Ok(rate)
+    Ok(served.rate)
+}
+
+/// What a server reached.
+#[derive(Debug, Clone, Copy)]
+pub struct Served {
+    /// Requests a second.
+    pub rate: f64,
+    /// Its CPU time a request, in microseconds.
+    pub cpu: f64,
+}
+
+/// Asks for `path` for that long, or as long as it takes a rate to be steady, after a warm-up.
+///
+/// # Errors
+/// As [`read`].
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+pub async fn sustained(
+    address: SocketAddr,
+    path: impl Fn() -> String,
+    duration: Duration,
+    cpu_micros: impl Fn() -> Result<u64>,
+) -> Result<Served> {
+    read(address, &path, WARM_UP).await?;
+    let (before, duration) = (cpu_micros()?, duration.min(LONGEST));
+    let requests = read(address, &path, duration).await? as f64;
+    let cpu = cpu_micros()?.saturating_sub(before) as f64;
+    Ok(Served { rate: requests / duration.as_secs_f64(), cpu: cpu / requests })
 }
 
 /// Asks for `path` over all connections for that long; how many were answered.
