@@ -2,6 +2,7 @@
 
 use crate::events::{Emission, Event, Failure, Metadata, Output, Retry, Timer};
 use crate::inbox::{Inbox, Known, Origin, Outcome};
+use crate::json;
 use crate::ports::{Ports, StoreError, SwapError};
 use crate::time::Millis;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -127,21 +128,55 @@ pub async fn load<S: State, P: Ports>(ports: &P, id: &str) -> Result<Loaded<S, P
 /// Where the store does not answer or the value cannot be read.
 pub async fn read<S: State, P: Ports>(ports: &P, id: &str) -> Result<Option<(S, u64)>, StoreError> {
     let Some(bytes) = ports.get(&aggregate_key::<S>(id)).await? else { return Ok(None) };
-    glance::<S>(&bytes).map(Some).map_err(|why| StoreError(format!("{} {id}: {why}", S::KIND)))
+    glance::<S>(&bytes).map(Some).map_err(|why| unreadable::<S>(id, &why))
 }
 
 /// State and version without the inbox, which may be longer than both.
 fn glance<S: State>(bytes: &[u8]) -> Result<(S, u64), String> {
-    #[derive(Deserialize)]
-    struct Glance<S> {
-        version: u64,
-        state: S,
-    }
     if is_current::<S>(bytes) {
-        let Glance { version, state } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let Glance { version, state } = json::from_slice(bytes).map_err(|error| error.to_string())?;
         return Ok((state, version));
     }
     parse::<S>(bytes).map(|stored| (stored.state, stored.version))
+}
+
+#[derive(Deserialize)]
+struct Glance<S> {
+    version: u64,
+    state: S,
+}
+
+fn unreadable<S: State>(id: &str, why: &str) -> StoreError {
+    StoreError(format!("{} {id}: {why}", S::KIND))
+}
+
+/// Reads of some aggregates' states only what `T` names, for queries that need little of much. In the order of the ids;
+/// `None` for one that was never written.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_parts<S: State, T: DeserializeOwned, P: Ports>(
+    ports: &P,
+    ids: &[String],
+) -> Result<Vec<Option<T>>, StoreError> {
+    let values = match ids {
+        [id] => vec![ports.get(&aggregate_key::<S>(id)).await?],
+        ids => ports.get_many(&ids.iter().map(|id| aggregate_key::<S>(id)).collect::<Vec<_>>()).await?,
+    };
+    let part = |(id, value): (&String, Option<Vec<u8>>)| {
+        value.map(|bytes| part::<S, T>(&bytes).map_err(|why| unreadable::<S>(id, &why))).transpose()
+    };
+    ids.iter().zip(values).map(part).collect()
+}
+
+/// Part of a state. One of an older format comes up whole first.
+fn part<S: State, T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    if is_current::<S>(bytes) {
+        let glance: Glance<T> = json::from_slice(bytes).map_err(|error| error.to_string())?;
+        return Ok(glance.state);
+    }
+    let state = serde_json::to_vec(&parse::<S>(bytes)?.state).map_err(|error| error.to_string())?;
+    json::from_slice(&state).map_err(|error| error.to_string())
 }
 
 /// `format` is written first, so the usual case is known without reading the value twice.
@@ -159,19 +194,19 @@ pub fn parse<S: State>(bytes: &[u8]) -> Result<Stored<S>, String> {
         format: u32,
     }
     if is_current::<S>(bytes) {
-        return serde_json::from_slice(bytes).map_err(|error| error.to_string());
+        return json::from_slice(bytes).map_err(|error| error.to_string());
     }
-    let Format { format } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let Format { format } = json::from_slice(bytes).map_err(|error| error.to_string())?;
     if format == S::FORMAT {
-        return serde_json::from_slice(bytes).map_err(|error| error.to_string());
+        return json::from_slice(bytes).map_err(|error| error.to_string());
     }
     if format > S::FORMAT {
         return Err(format!("it has format {format}, this component knows up to {}: deploy the newer one", S::FORMAT));
     }
-    let older: Stored<Value> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let older: Stored<Value> = json::from_slice(bytes).map_err(|error| error.to_string())?;
     let state = (format..S::FORMAT).try_fold(older.state, |state, step| S::upcast(step, state))?;
     // Through text: one reader of the state in the binary, not two.
-    let state = serde_json::from_slice(state.to_string().as_bytes()).map_err(|error| error.to_string())?;
+    let state = serde_json::from_str(&state.to_string()).map_err(|error| error.to_string())?;
     Ok(Stored { format: S::FORMAT, version: older.version, state, inbox: older.inbox })
 }
 

@@ -93,7 +93,7 @@ impl PartialEq for Written {
 impl Written {
     /// One that cannot be read any more is as one that is not there: a repeat is harmless without it.
     fn known(&self) -> Known {
-        serde_json::from_slice(self.0.get().as_bytes()).map_or(Known::No, Known::Outcome)
+        serde_json::from_str(self.0.get()).map_or(Known::No, Known::Outcome)
     }
 }
 

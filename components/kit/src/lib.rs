@@ -11,6 +11,7 @@ pub mod events;
 pub mod http;
 pub mod ids;
 pub mod inbox;
+pub mod json;
 pub mod keys;
 pub mod memory;
 pub mod ports;
@@ -23,5 +24,4 @@ pub mod worker;
 
 pub use events::{Event, Failure, Metadata, Output};
 pub use ports::Ports;
-pub use serde_json as json;
 pub use worker::Worker;

@@ -98,12 +98,12 @@ pub async fn read_many<V: View, P: Ports>(ports: &P, keys: &[String]) -> Result<
 /// Where it is malformed, of a newer format, or has no way up.
 pub fn from_bytes<V: View>(key: &str, bytes: &[u8]) -> Result<V, StoreError> {
     let unreadable = |why: String| StoreError(format!("the value of {key} cannot be read: {why}"));
-    if let Ok(Stored { format, view }) = serde_json::from_slice::<Stored<V>>(bytes)
+    if let Ok(Stored { format, view }) = crate::json::from_slice::<Stored<V>>(bytes)
         && format == V::FORMAT
     {
         return Ok(view);
     }
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| unreadable(error.to_string()))?;
+    let value: Value = crate::json::from_slice(bytes).map_err(|error| unreadable(error.to_string()))?;
     let stored = Stored::<Value>::deserialize(&value).unwrap_or(Stored { format: 0, view: value });
     if stored.format > V::FORMAT {
         let known = V::FORMAT;

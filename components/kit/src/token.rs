@@ -116,14 +116,14 @@ pub fn verify(
     let (signed, signature) = token.rsplit_once('.').ok_or(Denied::Malformed)?;
     let (header, claims) = signed.split_once('.').ok_or(Denied::Malformed)?;
     let header = decode(header)?;
-    let header: Header<'_> = serde_json::from_slice(&header).map_err(|_| Denied::Malformed)?;
+    let header: Header<'_> = crate::json::from_slice(&header).map_err(|_| Denied::Malformed)?;
     if header.alg != ALGORITHM || header.crit.is_some() {
         return Err(Denied::Algorithm);
     }
     let key = keys.of(header.kid).ok_or(Denied::UnknownKey)?;
     let signature = Signature::from_slice(&decode(signature)?).map_err(|_| Denied::Signature)?;
     key.verify_strict(signed.as_bytes(), &signature).map_err(|_| Denied::Signature)?;
-    let claims: Claims = serde_json::from_slice(&decode(claims)?).map_err(|_| Denied::Malformed)?;
+    let claims: Claims = crate::json::from_slice(&decode(claims)?).map_err(|_| Denied::Malformed)?;
     check(&claims, (issuer, audience), now.0 / 1_000)?;
     Ok(claims)
 }

@@ -3,7 +3,7 @@
 use crate::catalogue::{self, Maker, Product};
 use crate::search::{self, Query};
 use kit::events::artisan::{ArtisanStatus, NewProductListed, VerificationLevel};
-use kit::http::{Page, Problem, Request, Response, page_of};
+use kit::http::{Items, Page, Problem, Request, Response, ids_of, page_of};
 use kit::ids::is_id;
 use kit::ports::Ports;
 use serde::Serialize;
@@ -16,9 +16,12 @@ pub async fn serve<P: Ports>(ports: &P, request: &Request) -> Response {
     let segments = request.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let answer = match (request.method.as_str(), segments.as_slice()) {
+        ("GET", ["api", "v1", "products"]) => show_many(ports, request).await,
         ("GET", ["api", "v1", "products", "search"]) => find(ports, request).await,
         ("GET", ["api", "v1", "products", id]) => show(ports, id).await,
-        (method, ["api", "v1", "products", _]) => Err(Problem::method_not_allowed(method, "GET")),
+        (method, ["api", "v1", "products"] | ["api", "v1", "products", _]) => {
+            Err(Problem::method_not_allowed(method, "GET"))
+        }
         _ => Err(Problem::not_found(&format!("nothing is served at {}", request.path()))),
     };
     answer.unwrap_or_else(Response::from)
@@ -35,6 +38,19 @@ struct ProductView<'a> {
     artisan: MakerView<'a>,
     #[serde(flatten)]
     details: &'a NewProductListed,
+}
+
+impl<'a> ProductView<'a> {
+    fn of(product: &'a Product, maker: &'a Maker) -> Self {
+        let updated_at = product.stock.as_ref().map(|stock| stock.at().rfc3339());
+        Self {
+            product_id: &product.listed.id,
+            available: maker.sells() && product.free() > 0,
+            stock: StockView { available: product.free(), updated_at },
+            artisan: MakerView::of(maker),
+            details: &product.listed.details,
+        }
+    }
 }
 
 /// The free pieces as the catalogue knows them; inventory alone knows for certain.
@@ -77,19 +93,20 @@ async fn show<P: Ports>(ports: &P, id: &str) -> Result<Response, Problem> {
     }
     let product = catalogue::products(ports, &[id.to_owned()]).await?.pop().ok_or_else(unknown)?;
     let maker = catalogue::maker(ports, &product.listed.details.artisan_id).await?;
-    let view = ProductView {
-        product_id: id,
-        available: maker.sells() && product.free() > 0,
-        stock: stock_view(&product),
-        artisan: MakerView::of(&maker),
-        details: &product.listed.details,
-    };
-    Ok(Response::json(200, &view))
+    Ok(Response::json(200, &ProductView::of(&product, &maker)))
 }
 
-fn stock_view(product: &Product) -> StockView {
-    let updated_at = product.stock.as_ref().map(|stock| stock.at().rfc3339());
-    StockView { available: product.free(), updated_at }
+/// Those that are listed.
+async fn show_many<P: Ports>(ports: &P, request: &Request) -> Result<Response, Problem> {
+    let products = catalogue::products(ports, &ids_of(request, "ids")?).await?;
+    let makers = catalogue::makers(ports, &products).await?;
+    let unknown = Maker::default();
+    let view = |product| ProductView::of(product, makers.get(maker_of(product)).unwrap_or(&unknown));
+    Ok(Response::json(200, &Items { items: products.iter().map(view).collect() }))
+}
+
+fn maker_of(product: &Product) -> &str {
+    &product.listed.details.artisan_id
 }
 
 /// A product in a list.

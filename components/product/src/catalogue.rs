@@ -9,6 +9,7 @@ use kit::projection::{self, View};
 use kit::time::Millis;
 use kit::{Failure, Metadata};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A product as it was listed; `None` inside where it was not.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -211,6 +212,17 @@ pub async fn products<P: Ports>(ports: &P, ids: &[String]) -> Result<Vec<Product
 /// Where the store does not answer.
 pub async fn maker<P: Ports>(ports: &P, artisan_id: &str) -> Result<Maker, StoreError> {
     Ok(projection::read(ports, &maker_key(artisan_id)).await?.unwrap_or_default())
+}
+
+/// What is known of the makers of products, by the artisans' ids.
+///
+/// # Errors
+/// Where the store does not answer.
+pub async fn makers<'a, P: Ports>(ports: &P, products: &'a [Product]) -> Result<BTreeMap<&'a str, Maker>, StoreError> {
+    let ids: BTreeSet<&str> = products.iter().map(|product| product.listed.details.artisan_id.as_str()).collect();
+    let keys: Vec<_> = ids.iter().map(|id| maker_key(id)).collect();
+    let makers = projection::read_many::<Maker, P>(ports, &keys).await?;
+    Ok(ids.into_iter().zip(makers.into_iter().map(Option::unwrap_or_default)).collect())
 }
 
 fn product_key(id: &str) -> String {

@@ -116,8 +116,21 @@ fn a_product_shows_what_was_listed() {
     assert_eq!((&oil["available"], &oil["stock"]), (&json!(true), &json!({"available": 4})));
     assert_eq!(oil["productName"], json!("Aceite de oliva virgen extra Picual"));
     assert_eq!((get(&memory, "/api/v1/products/none").0, get(&memory, "/api/v1/other").0), (404, 404));
-    let post = block_on(Product::serve(&memory, Request::post("/api/v1/products/oil", "{}")));
-    assert_eq!(post.status, 405);
+    for path in ["/api/v1/products/oil", "/api/v1/products"] {
+        assert_eq!(block_on(Product::serve(&memory, Request::post(path, "{}"))).status, 405);
+    }
+}
+
+#[test]
+fn several_products_show_as_each_does() {
+    let memory = catalogue();
+    hear(&memory, meta("art-clay", "standing", None), &standing(ArtisanStatus::Suspended));
+    let (status, answer) = get(&memory, "/api/v1/products?ids=jar,none,oil,bowl");
+    assert_eq!(status, 200);
+    let each: Vec<_> = ["jar", "oil", "bowl"].map(|id| get(&memory, &format!("/api/v1/products/{id}")).1).into();
+    assert_eq!(answer["items"], Value::Array(each));
+    assert_eq!((&answer["items"][0]["available"], &answer["items"][1]["available"]), (&json!(false), &json!(true)));
+    assert_eq!(get(&memory, "/api/v1/products").1["errors"][0]["field"], "ids");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use super::{PRODUCT, check, deliver, listed, meta, sell, stock, subjects};
 use crate::Inventory;
+use kit::http::Request;
+use kit::json::{self, Value, json};
 use kit::memory::{Memory, block_on};
 use kit::{Failure, Ports as _, Worker as _};
 
@@ -13,6 +15,9 @@ const FORMAT_1: &str = r#"{"format":1,"version":7,"state":{"artisan":"art-1","na
 fn a_value_of_format_1_is_taken_up_where_it_was() {
     let ports = Memory::default();
     block_on(ports.set(&format!("stock/{PRODUCT}"), FORMAT_1.into())).unwrap();
+    let shown = block_on(Inventory::serve(&ports, Request::get(format!("/api/v1/inventory/availability/{PRODUCT}"))));
+    let told = json::from_slice::<Value>(&shown.body).unwrap();
+    assert_eq!(told, json!({ "productId": PRODUCT, "available": 5, "reserved": 3, "sold": 2 }));
     let counts = stock(&ports).counts;
     assert_eq!((counts.received, counts.available, counts.reserved, counts.sold), (10, 5, 3, 2));
     let repeated = deliver(&ports, "c", 1, &check("o1", 3));

@@ -34,6 +34,20 @@ fn availability_is_told() {
 }
 
 #[test]
+fn of_several_products_those_that_are_listed_are_told() {
+    let ports = shop();
+    let other = kit::Metadata { aggregate_id: "other".into(), ..super::meta("l2", 1, 0) };
+    block_on(Inventory::handle(&ports, other, listed(1))).unwrap();
+    let path = "/api/v1/inventory/availability?productIds=";
+    let (status, body) = serve(&ports, Request::get(format!("{path}other,none,{PRODUCT}")));
+    let told = json!([{ "productId": "other", "available": 1, "reserved": 0, "sold": 0 },
+                      { "productId": PRODUCT, "available": 6, "reserved": 4, "sold": 0 }]);
+    assert_eq!((status, &body["items"]), (200, &told));
+    let (status, body) = serve(&ports, Request::get(path));
+    assert_eq!((status, &body["errors"][0]["field"]), (422, &json!("productIds")));
+}
+
+#[test]
 fn an_adjustment_is_done_once_a_key_and_let_out_by_its_delivery() {
     let ports = shop();
     for _ in 0..2 {

@@ -69,7 +69,7 @@ pub async fn write_forward<P: Ports>(ports: &P, forward: &Forward) -> Result<(),
 }
 
 fn parse(key: &str, bytes: &[u8]) -> Result<Forward, StoreError> {
-    let forward: Forward = serde_json::from_slice(bytes)
+    let forward: Forward = crate::json::from_slice(bytes)
         .map_err(|error| StoreError(format!("the value of {key} is malformed: {error}")))?;
     Ok(Forward { key: key.to_owned(), ..forward })
 }

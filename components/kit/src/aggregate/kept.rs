@@ -28,7 +28,7 @@ pub(super) async fn kept<D: Decider, P: Ports>(ports: &P, input: Input<'_>) -> R
     }
     let Some(forward) = read_forward(ports, &key(input.id, &input.meta.event_id)).await? else { return Ok(None) };
     let text: String = forward.read(FORMAT)?;
-    serde_json::from_slice(text.as_bytes()).map(Some).map_err(|error| StoreError(error.to_string()))
+    serde_json::from_str(&text).map(Some).map_err(|error| StoreError(error.to_string()))
 }
 
 /// Keeps it: after the swap and before the outputs go out.

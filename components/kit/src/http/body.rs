@@ -1,6 +1,7 @@
 //! Request bodies: JSON in, a checked value out, or a problem that names every field that is wrong.
 
 use super::{FieldError, Problem, Request};
+use crate::json;
 use serde::de::DeserializeOwned;
 
 /// What is named where it is no field that is wrong.
@@ -13,7 +14,8 @@ const MISSING: &str = "is missing";
 /// # Errors
 /// 422 with the path and reason of what is wrong.
 pub fn read_body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
-    let mut reader = serde_json::Deserializer::from_slice(&request.body);
+    let text = json::text(&request.body).map_err(|error| Problem::invalid_field(BODY, error.to_string()))?;
+    let mut reader = serde_json::Deserializer::from_str(text);
     let mut track = serde_path_to_error::Track::new();
     let mut unknown = Vec::new();
     let mut note = |path: serde_ignored::Path<'_>| {

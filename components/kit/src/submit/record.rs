@@ -5,7 +5,7 @@ use crate::events::Event;
 use crate::http::{Problem, Request, Response};
 use crate::ids::derived;
 use crate::keys;
-use crate::ports::{Ports, SwapError};
+use crate::ports::{Entry, Ports, SwapError};
 use crate::time::Millis;
 use crate::wire::{self, WireEvent};
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,7 @@ struct Stored {
     generation: u64,
     expires_at: Millis,
     subject: String,
+    /// The event's wire JSON; empty once there is an answer, since it is not published again then.
     event: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answer: Option<StoredAnswer>,
@@ -80,8 +81,8 @@ pub(super) async fn claim<P: Ports, B: AsyncFnOnce() -> Result<Draft, Problem>>(
     let [route, caller, idempotency_key] = scope.ids();
     let key = keys::key("idempotency", &[&route, &caller, &idempotency_key]);
     let body_hash = derived("body", &[&String::from_utf8_lossy(&request.body)]);
-    let found = read(ports, &key).await?;
-    if let Some(stored) = found.filter(|stored| stored.expires_at > ports.now()) {
+    let entry = ports.read(&key).await?;
+    if let Some(stored) = held(ports, &key, &entry)? {
         return resume(key, stored, &body_hash);
     }
     let generation = ports.now().0 / KEY_LIFETIME;
@@ -97,24 +98,27 @@ pub(super) async fn claim<P: Ports, B: AsyncFnOnce() -> Result<Draft, Problem>>(
         event: wire::write(&event).map_err(|error| Problem::internal(&error.to_string()))?,
         answer: None,
     };
-    create(ports, key, stored, event).await
+    create(ports, entry, Record { key, event, stored }).await
 }
 
-/// Creates the record; where another request was first, continues with its event.
-async fn create<P: Ports>(ports: &P, key: String, stored: Stored, event: WireEvent<Event>) -> Result<Claim, Problem> {
+/// Creates the record in place of what was read; where another request was first, continues with its event.
+async fn create<P: Ports>(ports: &P, mut entry: Entry<P::Token>, record: Record) -> Result<Claim, Problem> {
     loop {
-        let entry = ports.read(&key).await?;
-        if let Some(bytes) = &entry.value {
-            let there = parse(&key, bytes)?;
-            if there.expires_at > ports.now() {
-                return resume(key, there, &stored.body_hash);
-            }
-        }
-        match ports.swap(entry.token, bytes_of(&stored)?).await {
-            Ok(()) => return Ok(Claim::Continue(Box::new(Record { key, event, stored }))),
+        match ports.swap(entry.token, bytes_of(&record.stored)?).await {
+            Ok(()) => return Ok(Claim::Continue(Box::new(record))),
             Err(SwapError::Conflict | SwapError::Unknown(_)) => {}
         }
+        entry = ports.read(&record.key).await?;
+        if let Some(there) = held(ports, &record.key, &entry)? {
+            return resume(record.key, there, &record.stored.body_hash);
+        }
     }
+}
+
+/// The record that holds at present, where there is one.
+fn held<P: Ports>(ports: &P, key: &str, entry: &Entry<P::Token>) -> Result<Option<Stored>, Problem> {
+    let stored = entry.value.as_ref().map(|bytes| parse(key, bytes)).transpose()?;
+    Ok(stored.filter(|stored| stored.expires_at > ports.now()))
 }
 
 fn resume(key: String, stored: Stored, body_hash: &str) -> Result<Claim, Problem> {
@@ -144,16 +148,12 @@ pub(super) async fn keep_response<P: Ports>(
         headers: response.headers.clone(),
         body: String::from_utf8_lossy(&response.body).into_owned(),
     };
-    let stored = Stored { answer: Some(answer), ..record.stored };
+    let stored = Stored { answer: Some(answer), event: String::new(), ..record.stored };
     ports.set(&record.key, bytes_of(&stored)?).await.map_err(Problem::from)
 }
 
-async fn read<P: Ports>(ports: &P, key: &str) -> Result<Option<Stored>, Problem> {
-    ports.get(key).await?.map(|bytes| parse(key, &bytes)).transpose()
-}
-
 fn parse(key: &str, bytes: &[u8]) -> Result<Stored, Problem> {
-    let stored: Stored = serde_json::from_slice(bytes)
+    let stored: Stored = crate::json::from_slice(bytes)
         .map_err(|error| Problem::internal(&format!("the record {key} is malformed: {error}")))?;
     if stored.format > FORMAT {
         let found = stored.format;

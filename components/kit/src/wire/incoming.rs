@@ -3,6 +3,7 @@
 use super::conform::{Fault, conform};
 use super::shape::{Field, Shape};
 use crate::events::Event;
+use crate::json;
 use crate::time::is_rfc3339;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -67,7 +68,8 @@ struct Metadata<'a> {
 pub fn read_incoming(subject: &str, body: &[u8]) -> Result<Incoming, Fault> {
     let shape = Event::shape(subject)
         .ok_or_else(|| Fault::whole(format!("the handler knows no event of the subject `{subject}`")))?;
-    let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|error| diagnose(shape, body, &error))?;
+    let envelope: Envelope<'_> =
+        json::from_slice(body).map_err(|error| diagnose(shape, body, &error))?;
     let nodes = conform(shape, envelope.event_data.get().as_bytes(), "eventData")?;
     if !is_rfc3339(&envelope.occurred_on) {
         let reason = format!("expected {}", Shape::Timestamp.expectation());

@@ -10,7 +10,7 @@ use kit::{Event, Ports, ids};
 use serde::Deserialize;
 use std::fmt::Display;
 
-/// Most lines of an order: each costs two calls and a reservation.
+/// Most lines of an order: each costs a reservation.
 const MAX_LINES: usize = 50;
 /// Most pieces of one product.
 const MAX_QUANTITY: u32 = 1_000;

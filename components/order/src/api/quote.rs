@@ -3,13 +3,13 @@
 use super::place::{PlaceBody, Wanted};
 use kit::Ports;
 use kit::events::order::OrderItem;
-use kit::http::{FieldError, Problem, Request, Response, encode};
+use kit::http::{FieldError, Items, Problem, Request, Response};
 use kit::ports::CallError;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-const PRODUCTS: &str = "http://product.spin.internal/api/v1/products/";
-const AVAILABILITY: &str = "http://inventory.spin.internal/api/v1/inventory/availability/";
+const PRODUCTS: &str = "http://product.spin.internal/api/v1/products?ids=";
+const AVAILABILITY: &str = "http://inventory.spin.internal/api/v1/inventory/availability?productIds=";
 const VALIDATION: &str = "http://payment.spin.internal/api/v1/payments/validate";
 
 /// Another component that is asked, and how long its answer may take, in milliseconds.
@@ -26,6 +26,7 @@ const PAYMENT: Target = Target { name: "payment", timeout: 5_000 };
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Product {
+    product_id: String,
     product_name: String,
     price: u64,
     currency: String,
@@ -52,7 +53,9 @@ fn yes() -> bool {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Availability {
+    product_id: String,
     available: u32,
 }
 
@@ -76,8 +79,10 @@ struct Validity {
 pub(super) async fn items<P: Ports>(ports: &P, wanted: &[Wanted], currency: &str) -> Result<Vec<OrderItem>, Problem> {
     let mut items = Vec::with_capacity(wanted.len());
     let mut wrong = Vec::new();
+    let Items { items: mut products } = ask::<Items<Product>, P>(ports, &PRODUCT, PRODUCTS, wanted).await?;
     for line in wanted {
-        match product(ports, line, currency).await? {
+        let place = products.iter().position(|product| product.product_id == line.product_id);
+        match orderable(place.map(|place| products.swap_remove(place)), line, currency) {
             Ok(product) => items.push(OrderItem {
                 product_id: line.product_id.clone(),
                 artisan_id: product.artisan_id,
@@ -97,31 +102,41 @@ pub(super) async fn items<P: Ports>(ports: &P, wanted: &[Wanted], currency: &str
     Ok(items)
 }
 
+/// What a component tells of all products of an order at once.
+async fn ask<T: DeserializeOwned, P: Ports>(
+    ports: &P,
+    target: &Target,
+    url: &str,
+    wanted: &[Wanted],
+) -> Result<T, Problem> {
+    let ids: Vec<_> = wanted.iter().map(|line| line.product_id.as_str()).collect();
+    let response = call(ports, target, Request::get(format!("{url}{}", ids.join(",")))).await?;
+    read(target, &response)
+}
+
 /// The product, or why it cannot be ordered.
-async fn product<P: Ports>(ports: &P, line: &Wanted, currency: &str) -> Result<Result<Product, String>, Problem> {
-    let request = Request::get(format!("{PRODUCTS}{}", encode(&line.product_id)));
-    let response = call(ports, &PRODUCT, request).await?;
-    if response.status == 404 {
-        return Ok(Err(format!("there is no product {}", line.product_id)));
+fn orderable(product: Option<Product>, line: &Wanted, currency: &str) -> Result<Product, String> {
+    let id = &line.product_id;
+    match product {
+        None => Err(format!("there is no product {id}")),
+        Some(Product { currency: its, .. }) if its != currency => {
+            Err(format!("{id} is sold in {its}, not in {currency}"))
+        }
+        Some(Product { artisan: Maker { sells: false }, .. }) => {
+            Err(format!("the maker of {id} does not sell at present"))
+        }
+        Some(product) => Ok(product),
     }
-    let product: Product = read(&PRODUCT, &response)?;
-    Ok(if product.currency != currency {
-        Err(format!("{} is sold in {}, not in {currency}", line.product_id, product.currency))
-    } else if !product.artisan.sells {
-        Err(format!("the maker of {} does not sell at present", line.product_id))
-    } else {
-        Ok(product)
-    })
 }
 
 /// 409 that names each product of which there is too little.
 async fn check_stock<P: Ports>(ports: &P, wanted: &[Wanted]) -> Result<(), Problem> {
     let mut short = Vec::new();
+    let Items { items } = ask::<Items<Availability>, P>(ports, &INVENTORY, AVAILABILITY, wanted).await?;
     for line in wanted {
-        let request = Request::get(format!("{AVAILABILITY}{}", encode(&line.product_id)));
-        let response = call(ports, &INVENTORY, request).await?;
-        // Listed a moment ago: inventory has not heard of it yet.
-        let available = if response.status == 404 { 0 } else { read::<Availability>(&INVENTORY, &response)?.available };
+        // One that was listed a moment ago inventory has not heard of yet.
+        let free = items.iter().find(|free| free.product_id == line.product_id);
+        let available = free.map_or(0, |free| free.available);
         if available < line.quantity {
             let Wanted { product_id, quantity, .. } = line;
             short.push(FieldError {
@@ -181,6 +196,6 @@ fn read<T: DeserializeOwned>(target: &Target, response: &Response) -> Result<T, 
     if !response.is_success() {
         return Err(Problem::internal(&format!("{target} did not expect the question: {}", response.status)));
     }
-    serde_json::from_slice(&response.body)
+    kit::json::from_slice(&response.body)
         .map_err(|error| Problem::internal(&format!("{target} gave an unreadable answer: {error}")))
 }

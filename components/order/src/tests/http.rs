@@ -13,38 +13,48 @@ use serde_json::{Value, json};
 fn peers(request: &Request) -> Result<Response, CallError> {
     let patience = if request.target.contains("inventory") { 3_000 } else { 5_000 };
     assert_eq!(request.timeout, Some(patience), "{}", request.target);
-    let (path, id) = request.target.rsplit_once('/').unwrap();
-    let product = |price: u64, currency: &str, sells: bool| {
-        json!({"productId": id, "productName": "Aceite", "price": price, "currency": currency, "artisanId": "a1",
-               "artisan": {"sells": sells}, "category": "aceite"})
+    let (path, ids) = request.target.split_once('?').unwrap_or((&request.target, ""));
+    let ids: Vec<_> = ids.split_once('=').map_or(ids, |(_, ids)| ids).split(',').collect();
+    let items = |of: &dyn Fn(&str) -> Option<Value>| {
+        let items: Vec<_> = ids.iter().rev().filter_map(|id| of(id)).collect();
+        Ok(Response::json(200, &json!({"items": items})))
     };
-    Ok(match (path, id) {
-        ("http://product.spin.internal/api/v1/products", "p1") => Response::json(200, &product(1_250, "EUR", true)),
-        ("http://product.spin.internal/api/v1/products", "p2" | "new") => {
-            Response::json(200, &product(3_400, "EUR", true))
-        }
-        ("http://product.spin.internal/api/v1/products", "usd") => Response::json(200, &product(1, "USD", true)),
-        ("http://product.spin.internal/api/v1/products", "idle") => Response::json(200, &product(1, "EUR", false)),
-        ("http://product.spin.internal/api/v1/products", "dear") => {
-            Response::json(200, &product(u64::MAX, "EUR", true))
-        }
-        ("http://product.spin.internal/api/v1/products", "away") => return Err(CallError::Timeout),
-        ("http://inventory.spin.internal/api/v1/inventory/availability", "p1" | "dear") => {
-            Response::json(200, &json!({"productId": id, "available": 5, "reserved": 0, "sold": 0}))
-        }
-        ("http://inventory.spin.internal/api/v1/inventory/availability", "p2") => {
-            Response::json(200, &json!({"productId": id, "available": 1, "reserved": 0, "sold": 0}))
-        }
-        ("http://payment.spin.internal/api/v1/payments", "validate") => {
+    match path {
+        "http://product.spin.internal/api/v1/products" if ids.contains(&"away") => Err(CallError::Timeout),
+        "http://product.spin.internal/api/v1/products" => items(&listed),
+        "http://inventory.spin.internal/api/v1/inventory/availability" => items(&free),
+        "http://payment.spin.internal/api/v1/payments/validate" => {
             let asked: Value = serde_json::from_slice(&request.body).unwrap();
             assert_eq!((&asked["currency"], &asked["customerId"]), (&"EUR".into(), &"c1".into()));
-            match asked["paymentMethodId"].as_str() {
+            Ok(match asked["paymentMethodId"].as_str() {
                 Some("tok_ok") => Response::json(200, &json!({"valid": true})),
                 _ => Response::json(200, &json!({"valid": false, "reason": "the gateway does not know tok_stolen"})),
-            }
+            })
         }
-        _ => Problem::not_found("nothing here").into(),
-    })
+        _ => Ok(Problem::not_found("nothing here").into()),
+    }
+}
+
+fn listed(id: &str) -> Option<Value> {
+    let (price, currency, sells) = match id {
+        "p1" => (1_250, "EUR", true),
+        "p2" | "new" => (3_400, "EUR", true),
+        "usd" => (1, "USD", true),
+        "idle" => (1, "EUR", false),
+        "dear" => (u64::MAX, "EUR", true),
+        _ => return None,
+    };
+    Some(json!({"productId": id, "productName": "Aceite", "price": price, "currency": currency, "artisanId": "a1",
+                "artisan": {"sells": sells}, "category": "aceite"}))
+}
+
+fn free(id: &str) -> Option<Value> {
+    let available = match id {
+        "p1" | "dear" => 5,
+        "p2" => 1,
+        _ => return None,
+    };
+    Some(json!({"productId": id, "available": available, "reserved": 0, "sold": 0}))
 }
 
 fn memory() -> Memory {
