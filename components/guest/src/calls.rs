@@ -1,10 +1,10 @@
 //! Outgoing HTTP: calls of other components and of the world, and the publishing of events.
 
-use crate::convert;
+use crate::{bodies, convert};
 use kit::http::{Request, Response};
 use kit::ports::{CallError, PublishError, Receipt};
 use spin_sdk::wit::wasi::http0_2_0::{outgoing_handler, types};
-use wasi::io::streams::StreamError;
+use wasi::io::streams::{OutputStream, StreamError};
 
 /// Sends a request and waits for the whole answer, at most as long as the request says.
 pub(crate) async fn call(request: Request) -> Result<Response, CallError> {
@@ -17,46 +17,51 @@ pub(crate) async fn call(request: Request) -> Result<Response, CallError> {
     }
     let (outgoing, body) = convert::request_out(request)?;
     let sink = outgoing.body().map_err(|()| broken("the request has no body"))?;
-    let answer = outgoing_handler::handle(outgoing, Some(options)).map_err(classify)?;
-    write(sink, &body)?;
+    let stream = sink.write().map_err(|()| broken("the request's body cannot be written"))?;
+    // Most bodies are with the host before it begins to send: then nobody waits for the other.
+    let left = bodies::offer(&stream, &body).map_err(|_| broken("the request's body cannot be written"))?;
+    let answer = if left.is_empty() {
+        drop(stream);
+        types::OutgoingBody::finish(sink, None).map_err(classify)?;
+        outgoing_handler::handle(outgoing, Some(options)).map_err(classify)?
+    } else {
+        let answer = outgoing_handler::handle(outgoing, Some(options)).map_err(classify)?;
+        write(sink, stream, left)?;
+        answer
+    };
     answer.subscribe().block();
     let response = answer.get().and_then(Result::ok).ok_or_else(|| broken("the host gave no answer"))?;
-    read(response.map_err(classify)?)
+    read(&response.map_err(classify)?)
 }
 
 fn broken(why: &str) -> CallError {
     CallError::Unavailable(why.to_owned())
 }
 
-/// Most bytes one write may carry, by WASI's own rule.
-const CHUNK: usize = 4_096;
-
-fn write(sink: types::OutgoingBody, body: &[u8]) -> Result<(), CallError> {
-    let stream = sink.write().map_err(|()| broken("the request's body cannot be written"))?;
-    for chunk in body.chunks(CHUNK) {
-        if let Err(error) = stream.blocking_write_and_flush(chunk) {
-            // The callee may have answered without reading; the answer tells.
-            return if matches!(error, StreamError::Closed) { Ok(()) } else { Err(broken("the request broke off")) };
-        }
+/// The rest of a body that is longer than what the host takes at once.
+fn write(sink: types::OutgoingBody, stream: OutputStream, bytes: &[u8]) -> Result<(), CallError> {
+    match bodies::write(&stream, bytes) {
+        Ok(()) => {}
+        // The callee may have answered without reading; the answer tells.
+        Err(StreamError::Closed) => return Ok(()),
+        Err(_) => return Err(broken("the request broke off")),
     }
     drop(stream);
     types::OutgoingBody::finish(sink, None).map_err(classify)
 }
 
-/// Bytes asked for at once.
-const READ: u64 = 64 * 1_024;
-
-fn read(response: types::IncomingResponse) -> Result<Response, CallError> {
+fn read(response: &types::IncomingResponse) -> Result<Response, CallError> {
     let (status, headers) = (response.status(), convert::headers_in(&response.headers()));
+    let length = bodies::length(&headers);
+    if length == Some(0) {
+        return Ok(Response { status, headers, body: Vec::new() });
+    }
     let body = response.consume().map_err(|()| broken("the answer has no body"))?;
     let stream = body.stream().map_err(|()| broken("the answer's body cannot be read"))?;
-    let mut whole = Vec::new();
-    loop {
-        match stream.blocking_read(READ) {
-            Ok(chunk) => whole.extend_from_slice(&chunk),
-            Err(StreamError::Closed) => return Ok(Response { status, headers, body: whole }),
-            Err(StreamError::LastOperationFailed(error)) => return Err(failed(&error.to_debug_string())),
-        }
+    match bodies::read(&stream, length) {
+        Ok(body) => Ok(Response { status, headers, body }),
+        Err(StreamError::LastOperationFailed(error)) => Err(failed(&error.to_debug_string())),
+        Err(StreamError::Closed) => Err(broken("the answer's body broke off")),
     }
 }
 

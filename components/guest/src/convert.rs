@@ -1,29 +1,55 @@
-//! Requests and responses between the SDK's types and kit's.
+//! Requests and responses between the host's resources and kit's values.
 
-use kit::http::{Request, Response};
+use crate::bodies;
+use kit::http::{Problem, Request, Response};
 use kit::ports::CallError;
 use spin_sdk::wit::wasi::http0_2_0::types;
+use wasi::io::streams::StreamError;
 
-/// A request that came in.
-pub(crate) fn request_in(request: spin_sdk::http::Request) -> Request {
-    let headers = request
-        .headers()
-        .map(|(name, value)| (name.to_ascii_lowercase(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-        .collect();
-    let query = request.query();
-    let target = if query.is_empty() { request.path().to_owned() } else { format!("{}?{query}", request.path()) };
-    let method = request.method().to_string().to_ascii_uppercase();
-    Request { method, target, headers, body: request.into_body(), timeout: None }
+/// A request that came in, with its body.
+///
+/// # Errors
+/// What its sender is told where the body broke off.
+pub(crate) fn request_in(request: &types::IncomingRequest) -> Result<Request, Problem> {
+    let headers = headers_in(&request.headers());
+    let method = method_in(request.method());
+    let target = request.path_with_query().unwrap_or_default();
+    let length = bodies::length(&headers);
+    let empty = length == Some(0) || (length.is_none() && matches!(method.as_str(), "GET" | "HEAD"));
+    let body = if empty { Vec::new() } else { body_in(request, length).map_err(|why| broken_off(&why))? };
+    Ok(Request { method, target, headers, body, timeout: None })
 }
 
-/// A response that goes out.
-pub(crate) fn response_out(response: Response) -> spin_sdk::http::Response {
-    let mut builder = spin_sdk::http::Response::builder();
-    builder.status(response.status);
-    for (name, value) in response.headers {
-        builder.header(name, value);
+fn body_in(request: &types::IncomingRequest, length: Option<u64>) -> Result<Vec<u8>, String> {
+    let body = request.consume().map_err(|()| "it was read before".to_owned())?;
+    let stream = body.stream().map_err(|()| "it was read before".to_owned())?;
+    bodies::read(&stream, length).map_err(|error| error.to_string())
+}
+
+fn broken_off(why: &str) -> Problem {
+    Problem::new(400, "body-broken-off", format!("the request's body could not be read: {why}"))
+}
+
+/// Answers a request.
+pub(crate) fn answer(out: types::ResponseOutparam, response: Response) -> Result<(), String> {
+    let Response { status, headers, body } = response;
+    let mut headers: Vec<_> = headers.into_iter().map(|(name, value)| (name, value.into_bytes())).collect();
+    if status >= 200 && !matches!(status, 204 | 304) {
+        headers.push(("content-length".to_owned(), body.len().to_string().into_bytes()));
     }
-    builder.body(response.body).build()
+    let headers = types::Fields::from_list(&headers).map_err(|error| format!("a header: {error}"))?;
+    let outgoing = types::OutgoingResponse::new(headers);
+    outgoing.set_status_code(status).map_err(|()| format!("{status} is no status code"))?;
+    let sink = outgoing.body().map_err(|()| "its body was taken".to_owned())?;
+    types::ResponseOutparam::set(out, Ok(outgoing));
+    let stream = sink.write().map_err(|()| "its body cannot be written".to_owned())?;
+    match bodies::write(&stream, &body) {
+        // The client is gone; what was done stays done.
+        Ok(()) | Err(StreamError::Closed) => {}
+        Err(error) => return Err(error.to_string()),
+    }
+    drop(stream);
+    types::OutgoingBody::finish(sink, None).map_err(|error| error.to_string())
 }
 
 /// A request that goes out, and the body to write to it.
@@ -39,8 +65,11 @@ pub(crate) fn request_out(request: Request) -> Result<(types::OutgoingRequest, V
         "https" => types::Scheme::Https,
         other => types::Scheme::Other(other.to_owned()),
     };
-    let headers: Vec<_> =
+    let mut headers: Vec<_> =
         request.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
+    if !request.body.is_empty() {
+        headers.push(("content-length".to_owned(), request.body.len().to_string().into_bytes()));
+    }
     let headers = types::Fields::from_list(&headers)
         .map_err(|error| CallError::Denied(format!("a header of {}: {error}", request.target)))?;
     let outgoing = types::OutgoingRequest::new(headers);
@@ -63,9 +92,27 @@ fn method(name: &str) -> types::Method {
     }
 }
 
-/// Headers of an answer that came in, names in lower case.
+fn method_in(method: types::Method) -> String {
+    let name = match method {
+        types::Method::Get => "GET",
+        types::Method::Head => "HEAD",
+        types::Method::Post => "POST",
+        types::Method::Put => "PUT",
+        types::Method::Delete => "DELETE",
+        types::Method::Connect => "CONNECT",
+        types::Method::Options => "OPTIONS",
+        types::Method::Trace => "TRACE",
+        types::Method::Patch => "PATCH",
+        types::Method::Other(name) => return name.to_ascii_uppercase(),
+    };
+    name.to_owned()
+}
+
+/// Headers of what came in, names in lower case.
 pub(crate) fn headers_in(fields: &types::Fields) -> Vec<(String, String)> {
-    let text =
-        |(name, value): (String, Vec<u8>)| (name.to_ascii_lowercase(), String::from_utf8_lossy(&value).into_owned());
-    fields.entries().into_iter().map(text).collect()
+    fields.entries().into_iter().map(|(name, value)| (name.to_ascii_lowercase(), text(value))).collect()
+}
+
+fn text(value: Vec<u8>) -> String {
+    String::from_utf8(value).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }

@@ -3,6 +3,7 @@
 
 #[doc(hidden)]
 pub mod bindings;
+mod bodies;
 mod calls;
 mod convert;
 mod ports;
@@ -10,8 +11,9 @@ mod ports;
 pub use ports::Host;
 
 use kit::events::{Event, Failure, Metadata, Output};
-use kit::http::Request;
+use kit::http::{Request, Response};
 use kit::{Ports, Worker, bridge};
+use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 
 /// A guest is one thread and many small allocations: the default allocator costs an order a twentieth more CPU
 /// (`bench orders`).
@@ -27,25 +29,38 @@ pub fn handle<W: Worker>(meta: Metadata, event: Event) -> Result<Vec<Output>, Fa
 }
 
 /// Serves a request with a worker that is driven by events, a bridge's deliveries among them. What `export!` calls.
-pub async fn serve<W: Worker>(request: spin_sdk::http::Request) -> spin_sdk::http::Response {
-    let host = Host::of::<W>();
-    let request = identified(&host, request);
-    if bridge::is_delivery::<W>(&request) {
-        return convert::response_out(bridge::deliver::<W, _>(&host, &request).await);
-    }
-    convert::response_out(W::serve(&host, request).await)
+pub async fn serve<W: Worker>(request: IncomingRequest, out: ResponseOutparam) {
+    served::<W>(request, out, async |host: &Host, request| {
+        if bridge::is_delivery::<W>(&request) {
+            return bridge::deliver::<W, _>(host, &request).await;
+        }
+        W::serve(host, request).await
+    })
+    .await;
 }
 
 /// Serves a request with a worker that no event drives. What `export!` calls.
-pub async fn serve_http<W: Worker>(request: spin_sdk::http::Request) -> spin_sdk::http::Response {
+pub async fn serve_http<W: Worker>(request: IncomingRequest, out: ResponseOutparam) {
+    served::<W>(request, out, async |host: &Host, request| W::serve(host, request).await).await;
+}
+
+async fn served<W: Worker>(
+    request: IncomingRequest,
+    out: ResponseOutparam,
+    serve: impl AsyncFnOnce(&Host, Request) -> Response,
+) {
     let host = Host::of::<W>();
-    let request = identified(&host, request);
-    convert::response_out(W::serve(&host, request).await)
+    let response = match convert::request_in(&request) {
+        Ok(request) => serve(&host, identified(&host, request)).await,
+        Err(problem) => problem.into(),
+    };
+    if let Err(why) = convert::answer(out.into_inner(), response) {
+        host.warn(&format!("the answer could not be sent: {why}"));
+    }
 }
 
 /// The request with a correlation id, its own or a new one.
-fn identified(host: &Host, request: spin_sdk::http::Request) -> Request {
-    let request = convert::request_in(request);
+fn identified(host: &Host, request: Request) -> Request {
     match request.header("x-correlation-id") {
         Some(_) => request,
         None => request.with_header("x-correlation-id", &host.new_id()),
@@ -64,8 +79,8 @@ macro_rules! export {
             use super::*;
 
             #[spin_sdk::http_component]
-            async fn serve(request: spin_sdk::http::Request) -> spin_sdk::http::Response {
-                $crate::$serve::<$worker>(request).await
+            async fn serve(request: spin_sdk::http::IncomingRequest, out: spin_sdk::http::ResponseOutparam) {
+                $crate::$serve::<$worker>(request, out).await;
             }
         }
     };

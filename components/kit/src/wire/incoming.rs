@@ -68,8 +68,7 @@ struct Metadata<'a> {
 pub fn read_incoming(subject: &str, body: &[u8]) -> Result<Incoming, Fault> {
     let shape = Event::shape(subject)
         .ok_or_else(|| Fault::whole(format!("the handler knows no event of the subject `{subject}`")))?;
-    let envelope: Envelope<'_> =
-        json::from_slice(body).map_err(|error| diagnose(shape, body, &error))?;
+    let envelope: Envelope<'_> = json::from_slice(body).map_err(|error| diagnose(shape, body, &error))?;
     let nodes = conform(shape, envelope.event_data.get().as_bytes(), "eventData")?;
     if !is_rfc3339(&envelope.occurred_on) {
         let reason = format!("expected {}", Shape::Timestamp.expectation());
