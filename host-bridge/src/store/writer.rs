@@ -1,7 +1,7 @@
 //! The one thread that writes: takes what has changed, writes it in one transaction, tells who waits for it.
 //!
-//! There is no timer: while one batch is being committed the next one gathers, so a commit is shared by as many changes
-//! as the disk is slow.
+//! While one batch is being committed the next one gathers, and as long again: so a commit is shared by as many changes as
+//! the disk is slow, and half of the time at least the disk and a processor are others'.
 
 use super::batch::Batch;
 use super::rows::{self, WriteError};
@@ -15,6 +15,10 @@ use std::time::Duration;
 /// How long the writer sleeps at most: then it looks whether something is to be deleted.
 const IDLE: Duration = Duration::from_millis(500);
 
+/// The longest rest: a commit that moved the log into the database takes many times as long as others, and nobody is to
+/// wait for it twice.
+const LONGEST_REST: Duration = Duration::from_millis(4);
+
 /// Runs until the store is closed.
 pub(super) fn run(inner: &Arc<Inner>, mut connection: Connection) {
     while let Some(batch) = next_batch(inner) {
@@ -26,6 +30,9 @@ pub(super) fn run(inner: &Arc<Inner>, mut connection: Connection) {
                 }
                 let aged = batch.upkeep.is_some() && expire(inner, &connection);
                 flushed(inner, &batch, more | aged);
+                let took = Duration::from_micros(inner.clock.micros().saturating_sub(began));
+                // What a commit costs is mostly the commit's, not its changes': pages of every table, frames, a sync.
+                inner.stopped_within(took.min(LONGEST_REST));
             }
             Ok(None) => return,
             Err(error) => {
