@@ -4,13 +4,13 @@
 use serde::Deserialize;
 use serde::de::Error as _;
 
-pub use serde_json::{Error, Map, Number, Value, from_str, from_value, json, to_string, to_value, to_vec, value};
+pub use serde_json::{Error, Map, Number, Result, Value, from_str, from_value, json, to_string, to_value, to_vec, value};
 
 /// Reads a value.
 ///
 /// # Errors
 /// Where the bytes are no JSON, not of this type, or no UTF-8.
-pub fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
+pub fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
     from_str(text(bytes)?)
 }
 
@@ -18,7 +18,7 @@ pub fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
 ///
 /// # Errors
 /// Where they are no UTF-8.
-pub fn text(bytes: &[u8]) -> Result<&str, Error> {
+pub fn text(bytes: &[u8]) -> Result<&str> {
     let wrong = |error: std::str::Utf8Error| Error::custom(format!("invalid UTF-8 after byte {}", error.valid_up_to()));
     std::str::from_utf8(bytes).map_err(wrong)
 }
