@@ -1,6 +1,7 @@
 //! The only code of a component that talks to a Wasm host: bindings, the ports over them, and `export!`.
 #![cfg(target_family = "wasm")]
 
+mod allocator;
 #[doc(hidden)]
 pub mod bindings;
 mod bodies;
@@ -10,15 +11,14 @@ mod ports;
 
 pub use ports::Host;
 
+use allocator::FreeLists;
 use kit::events::{Event, Failure, Metadata, Output};
 use kit::http::{Request, Response};
 use kit::{Ports, Worker, bridge};
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 
-/// A guest is one thread and many small allocations: the default allocator costs an order a twentieth more CPU
-/// (`bench orders`).
 #[global_allocator]
-static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+static ALLOCATOR: FreeLists<talc::wasm::WasmDynamicTalc> = FreeLists::new(talc::wasm::new_wasm_dynamic_allocator());
 
 /// Handles an event with a worker. What `export!` calls.
 ///

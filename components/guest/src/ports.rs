@@ -9,6 +9,7 @@ use kit::http::{Request, Response};
 use kit::ports::{CallError, Entry, Ports, PublishError, Receipt, StoreError, SwapError};
 use kit::time::Millis;
 use kit::token::{self, SigningKey};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// The one store label every Spin host has without configuration; keys of components are kept apart by prefix.
@@ -16,7 +17,9 @@ const STORE: &str = "default";
 
 thread_local! {
     /// Opened once an instance: a reused instance saves the call.
-    static BUCKET: std::cell::RefCell<Option<Rc<Bucket>>> = const { std::cell::RefCell::new(None) };
+    static BUCKET: RefCell<Option<Rc<Bucket>>> = const { RefCell::new(None) };
+    /// Variables that were asked for: they are the application's, so they hold for as long as an instance lives.
+    static VARIABLES: RefCell<Vec<(String, Option<String>)>> = const { RefCell::new(Vec::new()) };
     /// Why the store last did not answer.
     static UNANSWERED: std::cell::Cell<Option<String>> = const { std::cell::Cell::new(None) };
 }
@@ -43,7 +46,11 @@ impl Host {
     }
 
     fn key(&self, key: &str) -> String {
-        format!("{}/{key}", self.component)
+        let mut whole = String::with_capacity(self.component.len() + 1 + key.len());
+        whole.push_str(self.component);
+        whole.push('/');
+        whole.push_str(key);
+        whole
     }
 }
 
@@ -168,7 +175,14 @@ impl Ports for Host {
     }
 
     fn variable(&self, name: &str) -> Option<String> {
-        spin_sdk::variables::get(name).ok()
+        VARIABLES.with_borrow_mut(|known| {
+            if let Some((_, value)) = known.iter().find(|(there, _)| there == name) {
+                return value.clone();
+            }
+            let value = spin_sdk::variables::get(name).ok();
+            known.push((name.to_owned(), value.clone()));
+            value
+        })
     }
 
     #[expect(clippy::disallowed_methods, reason = "the clock of HTTP requests; decisions take theirs from the event")]

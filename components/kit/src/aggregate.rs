@@ -181,7 +181,9 @@ fn part<S: State, T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
 
 /// `format` is written first, so the usual case is known without reading the value twice.
 fn is_current<S: State>(bytes: &[u8]) -> bool {
-    bytes.starts_with(format!("{{\"format\":{},", S::FORMAT).as_bytes())
+    let Some(rest) = bytes.strip_prefix(b"{\"format\":") else { return false };
+    let format = rest.split(|byte| *byte == b',').next().and_then(|format| std::str::from_utf8(format).ok());
+    format.and_then(|format| format.parse().ok()) == Some(S::FORMAT)
 }
 
 /// Parses a stored aggregate, upcasting older formats step by step.

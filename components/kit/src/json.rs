@@ -4,7 +4,9 @@
 use serde::Deserialize;
 use serde::de::Error as _;
 
-pub use serde_json::{Error, Map, Number, Result, Value, from_str, from_value, json, to_string, to_value, to_vec, value};
+pub use serde_json::{
+    Error, Map, Number, Result, Value, from_str, from_value, json, to_string, to_value, to_vec, value,
+};
 
 /// Reads a value.
 ///
