@@ -79,6 +79,11 @@ async fn products_are_searched_by_words_category_and_price_while_their_maker_sel
     assert_eq!(total("/api/v1/products/search?q=cuenco&category=madera").await?, Some(0));
     let page = shop.http.get("/api/v1/products/search?q=cuenco&pageSize=1&page=2").await?;
     assert_eq!((ids(&page, "productId").len(), page.number_at("/total")), (1, Some(2)), "{}", page.text);
+    let both = shop.http.get("/api/v1/products?ids=prod-caro,nowhere,prod-barato").await?;
+    assert_eq!(ids(&both, "productId"), ["prod-caro", "prod-barato"], "{}", both.text);
+    let free = shop.http.get("/api/v1/inventory/availability?productIds=prod-barato,prod-caro").await?;
+    assert_eq!(ids(&free, "productId"), ["prod-barato", "prod-caro"], "{}", free.text);
+    assert_eq!(free.number_at("/items/1/available"), Some(3), "{}", free.text);
     let wrong = shop.http.get("/api/v1/products/search?q=cuenco&maxPrice=cheap").await?;
     assert_eq!((wrong.status, wrong.text_at("/errors/0/field")), (422, "maxPrice"), "{}", wrong.text);
 
