@@ -32,11 +32,6 @@ impl<A> FreeLists<A> {
     pub const fn new(heap: A) -> Self {
         Self { lists: UnsafeCell::new([ptr::null_mut(); LISTS]), heap }
     }
-
-    /// Where blocks come from.
-    pub const fn heap(&self) -> &A {
-        &self.heap
-    }
 }
 
 /// The list of blocks for a layout; `None` where it is the heap's.
