@@ -1,6 +1,6 @@
 //! A workload with kills in it, and the verdict over what is left.
 
-use crate::{Customers, Power, Seed, Stage, verdict};
+use crate::{Customers, Seed, Stage, verdict};
 use anyhow::{Context as _, Result, ensure};
 use std::time::Duration;
 
@@ -105,7 +105,15 @@ async fn kill_all(kills: Kills, stage: &mut Stage, customers: &mut Customers, se
             tokio::time::sleep(Duration::from_millis(choices.u64(LIFE))).await;
         }
         customers.check()?;
-        let counts = u32::from(kill(kills.loss, stage, &mut choices)?);
+        let counts = match kills.loss {
+            Loss::Process => {
+                stage.host.kill()?;
+                stage.vitals()?.is_amid_work()
+            }
+            // Every other life, and none in recovery, where the moment is aimed at already.
+            Loss::Power => stage.lose_power(attempt.is_multiple_of(2) && !in_recovery, &mut choices).await?,
+        };
+        let counts = u32::from(counts);
         tally.counted += counts;
         tally.in_recovery += if in_recovery { counts } else { 0 };
     }
@@ -119,18 +127,6 @@ async fn recover_until_work(stage: &mut Stage) -> Result<()> {
     stage.host.begin()?;
     stage.amid_work(RECOVERY).await;
     Ok(())
-}
-
-/// Kills the host; whether that took a write that was not flushed, and an event that was not acknowledged.
-fn kill(loss: Loss, stage: &mut Stage, choices: &mut fastrand::Rng) -> Result<bool> {
-    stage.host.kill()?;
-    let amid_work = stage.vitals()?.is_amid_work();
-    if loss == Loss::Process {
-        return Ok(amid_work);
-    }
-    let power = if choices.bool() { Power::LosesAll } else { Power::LosesSectors };
-    let lost = stage.unsynced.lose(&stage.database(), power, choices)?;
-    Ok(amid_work && lost > 0)
 }
 
 fn last_lines(log: &str) -> String {

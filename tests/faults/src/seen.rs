@@ -34,11 +34,14 @@ impl Seen {
 
     /// Asks until there is an answer that is one.
     pub(crate) async fn answered(&self, door: &Client, path: &str, (key, body): (&str, &Value)) -> Result<Reply> {
+        let mut last = "nothing".to_owned();
         let asking = async {
             loop {
                 match door.post_traced(path, key, body).await {
                     Ok(reply) if reply.status < 500 && reply.status != 429 && reply.status != 202 => return reply,
-                    _ => {
+                    other => {
+                        last = other
+                            .map_or_else(|error| error.to_string(), |reply| format!("{} {}", reply.status, reply.text));
                         self.put_off.fetch_add(1, Ordering::Relaxed);
                         tokio::time::sleep(PAUSE).await;
                     }
@@ -48,6 +51,6 @@ impl Seen {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let answered = tokio::time::timeout(PATIENCE, asking).await;
         self.waiting.fetch_sub(1, Ordering::Relaxed);
-        answered.with_context(|| format!("{key} got no answer in {PATIENCE:?}"))
+        answered.with_context(|| format!("{key} got no answer in {PATIENCE:?}; the last it was told is {last}"))
     }
 }

@@ -1,6 +1,6 @@
 //! The host, its gateway and what the host notes of itself: everything a fault test stands on.
 
-use crate::{Gateway, History, Sabotage, Unsynced, Vitals};
+use crate::{Gateway, History, Noted, Power, Sabotage, Unsynced, Vitals};
 use anyhow::{Result, ensure};
 use end_to_end::{Host, Settings, Shop, eventually};
 use std::os::unix::process::ExitStatusExt as _;
@@ -10,6 +10,9 @@ use tempfile::TempDir;
 
 /// Arms failpoints of the host.
 const FAILPOINTS: &str = "A4CO_FAILPOINTS";
+/// How long a fault that is aimed waits for what it is to meet: how often a random moment is one of work depends on the
+/// machine; on a fast one, too seldom.
+pub(crate) const AIMED: Duration = Duration::from_millis(200);
 /// The signal of `abort`.
 const ABORTED: i32 = 6;
 
@@ -129,6 +132,37 @@ impl Stage {
         let began = Instant::now();
         while began.elapsed() < at_most && !self.vitals().is_ok_and(|vitals| vitals.is_amid_work()) {
             tokio::time::sleep(Duration::from_micros(100)).await;
+        }
+    }
+
+    /// The machine loses its power: the host is killed, and what was not synced is taken back. `aimed`, it meets a commit
+    /// that is written and not synced where one comes within [`AIMED`]: a random moment is seldom one, since the host
+    /// mostly rests between commits or waits for the disk. Whether it took such a write, and an event that was not
+    /// acknowledged.
+    ///
+    /// # Errors
+    /// Where the host cannot be killed, or its files not be changed.
+    pub async fn lose_power(&mut self, aimed: bool, choices: &mut fastrand::Rng) -> Result<bool> {
+        if aimed {
+            std::fs::write(self.hold(), "")?;
+            self.amid_commit().await;
+        }
+        self.host.kill()?;
+        if aimed {
+            std::fs::remove_file(self.hold())?;
+        }
+        let amid_work = self.vitals()?.is_amid_work();
+        let power = if choices.bool() { Power::LosesAll } else { Power::LosesSectors };
+        let lost = self.unsynced.lose(&self.database(), power, choices)?;
+        Ok(amid_work && lost > 0)
+    }
+
+    /// Waits until a sync is held back amid work, no longer than [`AIMED`].
+    async fn amid_commit(&self) {
+        let began = Instant::now();
+        let held = || self.unsynced.count(Noted::Held).is_ok_and(|held| held > 0);
+        while began.elapsed() < AIMED && !(held() && self.vitals().is_ok_and(|vitals| vitals.is_amid_work())) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 

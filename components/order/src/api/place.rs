@@ -12,6 +12,7 @@ use std::fmt::Display;
 
 /// Most lines of an order: each costs a reservation.
 const MAX_LINES: usize = 50;
+const _: () = assert!(MAX_LINES <= kit::http::MAX_IDS, "all products of an order are asked for at once");
 /// Most pieces of one product.
 const MAX_QUANTITY: u32 = 1_000;
 /// Longest line of an address, in bytes.

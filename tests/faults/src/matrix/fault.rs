@@ -142,7 +142,7 @@ impl Fault {
     pub(super) async fn inject(self, arena: &mut Arena, load: &mut Load, round: u32) -> Result<Injection> {
         match self {
             Self::Kill => processes::kill(arena, load, round).await,
-            Self::Power => processes::power(arena, load).await,
+            Self::Power => processes::power(arena, load, round).await,
             Self::KillInCommit => disk::kill_in_commit(arena, load, round).await,
             Self::DiskFull => disk::fill(arena, load).await,
             Self::FailedSync => disk::fail_sync(arena, load, round).await,

@@ -1,7 +1,8 @@
 //! Processes of ours that are killed, stopped, or started again.
 
 use super::{Arena, Injection, Load};
-use crate::{Power, plain};
+use crate::plain;
+use crate::stage::AIMED;
 use anyhow::Result;
 use async_nats::jetstream::Context;
 use end_to_end::{Part, eventually};
@@ -12,8 +13,6 @@ use std::time::Duration;
 const LIFE: std::ops::RangeInclusive<u64> = 5..=500;
 /// From the start of a process to the kill that meets its recovery.
 const RECOVERY: std::ops::RangeInclusive<u64> = 50..=500;
-/// How long every other kill of an embedded host waits to interrupt work.
-const AIMED: Duration = Duration::from_millis(200);
 /// How much longer a process is stopped after another one has taken over.
 const LONGER: Duration = Duration::from_secs(1);
 
@@ -21,7 +20,6 @@ const LONGER: Duration = Duration::from_secs(1);
 pub(super) async fn kill(arena: &mut Arena, load: &mut Load, round: u32) -> Result<Injection> {
     load.live(LIFE).await;
     if round.is_multiple_of(2) && arena.plain().is_err() {
-        // How often a random moment is one of work depends on the machine: on a fast one, too seldom.
         arena.stage.amid_work(AIMED).await;
     }
     arena.stage.host.kill()?;
@@ -51,18 +49,14 @@ async fn digested(plain: &Context, left: &BTreeSet<(String, u64)>) -> Result<()>
     eventually("what was in hand at the death is settled", settled).await
 }
 
-/// The machine loses its power: the process is gone, and what was not synced.
-pub(super) async fn power(arena: &mut Arena, load: &mut Load) -> Result<Injection> {
+/// The machine loses its power: the process is gone, and what was not synced. Every other failure meets a commit.
+pub(super) async fn power(arena: &mut Arena, load: &mut Load, round: u32) -> Result<Injection> {
     load.live(LIFE).await;
-    let stage = &mut arena.stage;
-    stage.host.kill()?;
-    let amid_work = stage.vitals()?.is_amid_work();
-    let power = if load.choices.bool() { Power::LosesAll } else { Power::LosesSectors };
-    let lost = stage.unsynced.lose(&stage.database(), power, &mut load.choices)?;
-    stage.host.begin()?;
-    let recovery = load.recovery(&stage.host.client()).await?;
-    stage.host.ready().await?;
-    Ok(Injection { counted: u32::from(amid_work && lost > 0), recovery, ..Injection::default() })
+    let counted = u32::from(arena.stage.lose_power(round.is_multiple_of(2), &mut load.choices).await?);
+    arena.stage.host.begin()?;
+    let recovery = load.recovery(&arena.stage.host.client()).await?;
+    arena.stage.host.ready().await?;
+    Ok(Injection { counted, recovery, ..Injection::default() })
 }
 
 /// `kill -9` of one of the processes of a bridged application.
