@@ -19,6 +19,9 @@ use url::Url;
 const OLDEST_SERVER: (u64, u64) = (2, 10);
 /// How long the first connection may take.
 const CONNECTING: Duration = Duration::from_secs(5);
+/// How long a cluster that has no leader yet is waited for: one election takes 4 to 9 s (nats-server, `raft.go`), a vote
+/// may be split, and whoever starts everything at once starts the servers too.
+const ELECTING: Duration = Duration::from_secs(30);
 /// How long the server may take over one request at most. A leader's election takes about as long.
 pub(super) const REQUEST: Duration = Duration::from_secs(3);
 /// A server that answers no ping for twice this is gone, whatever TCP says.
@@ -82,7 +85,7 @@ impl Nats {
         })?;
         let info = client.server_info();
         let what = match unfit(&info) {
-            None => without_jetstream(&client, &link).await,
+            None => without_jetstream(&client, &info, &link).await,
             unfit => unfit,
         };
         if let Some(what) = what {
@@ -125,7 +128,7 @@ impl Nats {
     /// Whether the server is part of a cluster, which can keep replicas.
     #[must_use]
     pub fn is_clustered(&self) -> bool {
-        self.client().server_info().cluster.is_some_and(|name| !name.is_empty())
+        is_of_cluster(&self.client().server_info())
     }
 
     /// Whether the server is at least of this version.
@@ -249,14 +252,20 @@ fn unfit(info: &ServerInfo) -> Option<String> {
         .then(|| "has no JetStream: start it with `-js`, or add `jetstream {}` to its configuration".into())
 }
 
+fn is_of_cluster(info: &ServerInfo) -> bool {
+    info.cluster.as_ref().is_some_and(|name| !name.is_empty())
+}
+
 fn numbers(version: &str) -> (u64, u64) {
     let mut numbers = version.split('.').map(|part| part.parse::<u64>().unwrap_or_default());
     (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default())
 }
 
 /// Why this user cannot use JetStream; `None` where it can. A cluster that is just starting is waited for.
-async fn without_jetstream(client: &Client, link: &Link) -> Option<String> {
-    let until = tokio::time::Instant::now() + CONNECTING;
+async fn without_jetstream(client: &Client, info: &ServerInfo, link: &Link) -> Option<String> {
+    let begun = tokio::time::Instant::now();
+    let patience = if is_of_cluster(info) { ELECTING } else { CONNECTING };
+    let mut told = false;
     loop {
         let unanswered = link::probe(client).await.err()?;
         let forbidden = link.follow().borrow().forbidden.clone();
@@ -266,7 +275,7 @@ async fn without_jetstream(client: &Client, link: &Link) -> Option<String> {
                  streams' subjects, and to subscribe to `_INBOX.>`"
             ));
         }
-        if !unanswered.silent || tokio::time::Instant::now() >= until {
+        if !unanswered.may_come || begun.elapsed() >= patience {
             return Some(format!(
                 "does not answer `{}` ({}): enable JetStream for this user's account (`jetstream: enabled`), and in a \
                  cluster see that a majority of its servers runs",
@@ -274,5 +283,11 @@ async fn without_jetstream(client: &Client, link: &Link) -> Option<String> {
                 unanswered.reason
             ));
         }
+        if !std::mem::replace(&mut told, true) {
+            let (name, patience) = (&info.server_name, patience.as_secs());
+            tracing::warn!("JetStream on {name} does not answer yet: waiting up to {patience} s for it");
+        }
+        // The refusal of a cluster comes at once.
+        tokio::time::sleep(link::PROBE_EVERY).await;
     }
 }

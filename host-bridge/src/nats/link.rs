@@ -1,8 +1,9 @@
 //! What is known of the connection at this moment: whether it stands, whether JetStream answers on it, and what the
 //! server has forbidden.
 
-use super::request::parse;
+use super::request::{ApiError, parse};
 use async_nats::connection::State;
+use async_nats::jetstream::ErrorCode;
 use async_nats::{Client, Event, ServerError};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -14,7 +15,7 @@ use tokio::sync::{Notify, watch};
 
 /// How often JetStream is asked whether it is there. With [`PROBE`] this bounds how long requests run into a server
 /// that holds its connections and answers nothing.
-const PROBE_EVERY: Duration = Duration::from_millis(500);
+pub(super) const PROBE_EVERY: Duration = Duration::from_millis(500);
 /// How long an answer to that may take.
 const PROBE: Duration = Duration::from_millis(750);
 /// Answers that must be missing in a row, so that one slow moment is no outage.
@@ -132,17 +133,19 @@ struct Account {}
 pub(super) struct Unanswered {
     /// In words.
     pub(super) reason: String,
-    /// Nobody said so: a cluster that has no leader yet is as silent as one that will never answer.
-    pub(super) silent: bool,
+    /// Nothing was said for good: a cluster that has no leader yet is silent, and later says that it is not available.
+    pub(super) may_come: bool,
 }
 
 /// Asks once.
 pub(super) async fn probe(client: &Client) -> Result<(), Unanswered> {
-    let told = |reason| Unanswered { reason, silent: false };
     let asked = tokio::time::timeout(PROBE, client.request(ACCOUNT_INFO, Bytes::new())).await;
     let Ok(answered) = asked else {
-        return Err(Unanswered { reason: format!("no answer within {} ms", PROBE.as_millis()), silent: true });
+        return Err(Unanswered { reason: format!("no answer within {} ms", PROBE.as_millis()), may_come: true });
     };
-    let message = answered.map_err(|error| told(error.to_string()))?;
-    parse::<Account>(&message.payload).map(|_| ()).map_err(|error| told(error.to_string()))
+    let message = answered.map_err(|error| Unanswered { reason: error.to_string(), may_come: false })?;
+    parse::<Account>(&message.payload).map(|_| ()).map_err(|error| Unanswered {
+        reason: error.to_string(),
+        may_come: matches!(error, ApiError::Refused { code, .. } if code == ErrorCode::CLUSTER_NOT_AVAILABLE.0),
+    })
 }

@@ -2,6 +2,7 @@
 
 use super::{Authentication, ConnectError, Nats, NatsSettings, Tls};
 use artifacts::nats::NatsServer;
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 
@@ -97,4 +98,17 @@ async fn a_certificate_that_cannot_be_read_is_named() {
     let tls = Tls { authorities: Some("no/such/ca.pem".into()), identity: None };
     let connected = Nats::connect(&NatsSettings { tls, ..settings(&server.url()) }).await;
     check_refused(connected, &[&server.url(), "--nats-ca"]);
+}
+
+#[tokio::test]
+async fn a_cluster_without_a_leader_yet_is_waited_for() {
+    let mut servers = NatsServer::forming();
+    let first = servers.next().unwrap();
+    let settings = settings(&first.url());
+    let mut connecting = std::pin::pin!(Nats::connect(&settings));
+    // Longer than a server that is no cluster is given, and than the shortest election takes.
+    let early = tokio::time::timeout(Duration::from_secs(6), &mut connecting).await;
+    assert!(early.is_err(), "{:?}", early.map(|connected| connected.map(|nats| nats.is_up())));
+    let _others = servers.collect::<Vec<_>>();
+    assert!(connecting.await.unwrap().is_up());
 }

@@ -163,13 +163,20 @@ impl NatsServer {
     /// As [`NatsServer::start`].
     #[must_use]
     pub fn cluster() -> Vec<Self> {
+        Self::forming().collect()
+    }
+
+    /// The same, each started when it is asked for: the first alone has no majority.
+    ///
+    /// # Panics
+    /// As [`NatsServer::start`].
+    pub fn forming() -> impl Iterator<Item = Self> {
         let ports = [0; 3].map(|_| crate::free_address().port());
         let routes = ports.map(|port| format!("nats://127.0.0.1:{port}")).join(", ");
-        let server = |(number, port): (usize, &u16)| {
+        ports.into_iter().enumerate().map(move |(number, port)| {
             let cluster = format!("cluster {{ name: c, listen: \"127.0.0.1:{port}\", routes: [{routes}] }}");
             Self::configured(&format!("server_name: n{number}\n{cluster}"))
-        };
-        ports.iter().enumerate().map(server).collect()
+        })
     }
 
     /// `nats://127.0.0.1:PORT`.
