@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 const BATCH: usize = 256;
 /// Publishes under way at once.
 const PUBLISHED_AT_ONCE: usize = 512;
+/// Acknowledgements that wait for the server at once: the deliveries that the host has at once.
+const UNCONFIRMED_AT_ONCE: usize = 16;
 /// How often is looked whether all is done.
 const LOOK: Duration = Duration::from_millis(10);
 /// Events of the backlog whose memory is looked at.
@@ -34,11 +36,14 @@ const STREAM: &str = "COUNTERS";
 pub async fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let manifest = manifest(&folder, 1_000)?;
-    let native = plain(&manifest, options.events).await?;
+    let native = plain(&manifest, options.events, Acknowledging::Sent).await?;
     let host = drained(&manifest, options.events).await?;
+    let confirmed = plain(&manifest, options.events, Acknowledging::Confirmed).await?;
     report.value("no-op: the host", host.rate, "events/s");
     report.value("no-op: a plain client", native, "events/s");
     report.goal("no-op: the host, of a plain client's", host.rate / native, "×", Goal::AtLeast(0.8));
+    report.value("no-op: a plain client that waits for each acknowledgement", confirmed, "events/s");
+    report.value("no-op: the host, of that", host.rate / confirmed, "×");
     let backlog = drained(&manifest, BACKLOG).await?;
     let title = "resident memory over a backlog of 100000, growth";
     report.goal(title, backlog.growth_mib, "MiB", Goal::AtMost(64.0));
@@ -83,9 +88,18 @@ async fn command(admin: &mut Connection, command: &str) -> Result<()> {
     Ok(())
 }
 
+/// What a plain client does about an acknowledgement.
+#[derive(Clone, Copy)]
+enum Acknowledging {
+    /// It is sent, and the next event taken.
+    Sent,
+    /// The server confirms it, as the host's settlements are confirmed; [`UNCONFIRMED_AT_ONCE`] are under way.
+    Confirmed,
+}
+
 /// Takes and acknowledges as many with the client alone; events a second until the server knows all acknowledgements.
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-async fn plain(manifest: &Path, events: usize) -> Result<f64> {
+async fn plain(manifest: &Path, events: usize, acknowledging: Acknowledging) -> Result<f64> {
     let server = NatsServer::start();
     let made = std::process::Command::new(artifacts::binary("a4co"))
         .args(["streams", "apply", "--nats", &server.url(), "--manifest"])
@@ -103,11 +117,21 @@ async fn plain(manifest: &Path, events: usize) -> Result<f64> {
     };
     let mut consumer = stream.create_consumer(config).await?;
     let began = Instant::now();
-    let mut messages = consumer.stream().max_messages_per_batch(BATCH).messages().await?;
-    for _ in 0..events {
-        let message = messages.next().await.context("the consumer has ended")??;
-        message.ack().await.map_err(|error| anyhow::anyhow!("an acknowledgement: {error}"))?;
-    }
+    let messages = consumer.stream().max_messages_per_batch(BATCH).messages().await?.take(events);
+    let at_once = match acknowledging {
+        Acknowledging::Sent => 1,
+        Acknowledging::Confirmed => UNCONFIRMED_AT_ONCE,
+    };
+    messages
+        .map_err(anyhow::Error::from)
+        .try_for_each_concurrent(at_once, |message| async move {
+            let acknowledged = match acknowledging {
+                Acknowledging::Sent => message.ack().await,
+                Acknowledging::Confirmed => message.double_ack().await,
+            };
+            acknowledged.map_err(|error| anyhow::anyhow!("an acknowledgement: {error}"))
+        })
+        .await?;
     loop {
         let info = consumer.info().await?;
         if info.num_pending == 0 && info.num_ack_pending == 0 {
