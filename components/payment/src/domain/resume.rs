@@ -16,8 +16,9 @@ pub(super) fn next(step: Step<'_>, command: &PaymentResumeRequested) -> Next {
             Some(call) => (refund.undo.attempt(), call),
             None => return Next::Ignore,
         },
-        (None, Some(attempt)) if step.payment.refund.is_none() => (attempt.number, charge_call(step.payment, attempt)),
-        (None, _) => return Next::Ignore,
+        // No refund was asked for: one that is done gave the attempt its outcome.
+        (None, Some(attempt)) => (attempt.number, charge_call(step.payment, attempt)),
+        (None, None) => return Next::Ignore,
     };
     if let Some(answer) = step.said(&call).filter(|_| due) {
         return match (open, step.payment.charging()) {

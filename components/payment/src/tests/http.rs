@@ -48,6 +48,14 @@ fn a_payment_is_shown() {
 }
 
 #[test]
+fn a_payment_that_failed_is_shown_with_why() {
+    let mut shop = Shop::new();
+    shop.deliver("p", &process("tok_declined", 1));
+    let (_, body) = serve(&shop, Request::get(format!("/api/v1/payments/{}", payment_id())));
+    assert_eq!((&body["status"], &body["attempts"][0]["errorCode"]), (&json!("failed"), &json!("card_declined")));
+}
+
+#[test]
 fn a_newer_format_is_refused_and_left_alone() {
     let mut shop = Shop::new();
     let key = format!("payment/{}", payment_id());

@@ -1,8 +1,7 @@
 //! Taking the money.
 
 use super::{Line, Shop, facts, process, refund, subjects, timer};
-use kit::Event;
-use kit::Failure;
+use kit::{Event, Failure, Output};
 
 #[test]
 fn a_payment_is_announced_and_succeeds() {
@@ -129,4 +128,23 @@ fn a_stale_timer_settles_without_effect() {
     let calls = shop.calls.borrow().len();
     assert_eq!(shop.deliver("t0", &stale.emission.event), []);
     assert_eq!(shop.calls.borrow().len(), calls);
+}
+
+/// It would put off what is due: the timer has one name.
+#[test]
+fn only_the_command_that_left_the_running_timer_sets_it_again() {
+    let due = |outputs: &[Output]| timer(outputs).map(|timer| timer.emission.event);
+    let mut shop = Shop::new();
+    shop.fails(&[Line::Away, Line::Away]);
+    let first = shop.deliver("p", &process("tok_ok", 1));
+    shop.ports.empty_inboxes();
+    let copy = shop.deliver("p-copy", &process("tok_ok", 1));
+    assert_eq!((subjects(&copy), due(&copy)), (vec!["payment.initiated"], None), "another asker's");
+    let again = shop.deliver("p", &process("tok_ok", 1));
+    assert!(due(&first).is_some());
+    assert_eq!(due(&again), due(&first));
+    shop.deliver("t", &due(&first).unwrap());
+    shop.ports.empty_inboxes();
+    let late = shop.deliver("p", &process("tok_ok", 1));
+    assert_eq!((subjects(&late), due(&late)), (vec!["payment.initiated"], None), "a later one runs");
 }

@@ -64,6 +64,32 @@ fn a_refund_without_an_answer_is_continued_by_the_timer() {
 }
 
 #[test]
+fn a_repeat_leaves_an_unanswered_refund_to_its_timer_and_another_asker_asks_again() {
+    let mut shop = Shop::new();
+    shop.deliver("p", &process("tok_ok", 1));
+    shop.fails(&[Line::Away]);
+    let due = timer(&shop.deliver("r", &refund())).unwrap();
+    let calls = shop.calls.borrow().len();
+    shop.ports.empty_inboxes();
+    let again = shop.deliver("r", &refund());
+    assert_eq!(timer(&again).map(|timer| timer.emission.event), Some(due.emission.event));
+    assert_eq!((subjects(&again), shop.calls.borrow().len()), (Vec::new(), calls));
+    assert_eq!(refunded(&shop.deliver("r-again", &refund())), 5_900);
+}
+
+#[test]
+fn the_timer_of_a_refund_names_the_attempt_that_it_undoes() {
+    let mut shop = Shop::new();
+    for attempt in 1..=3 {
+        shop.deliver(&format!("p{attempt}"), &process("tok_busy", attempt));
+    }
+    shop.fails(&[Line::Away]);
+    let due = timer(&shop.deliver("r", &refund())).unwrap().emission.event;
+    let Event::PaymentResume(due) = due else { panic!("{due:?}") };
+    assert_eq!((due.attempt, due.tries), (3, 1));
+}
+
+#[test]
 fn a_crash_after_the_call_refunds_once() {
     let mut shop = Shop::new();
     shop.deliver("p", &process("tok_ok", 1));
