@@ -186,6 +186,13 @@ fn reports_move_forward_only_and_may_come_before_the_order() {
 }
 
 #[test]
+fn a_cancellation_says_that_what_was_set_aside_goes_back() {
+    let order = state(&after(&[(ORDER, created()), ("p1", reserved()), (ORDER, cancel_bare())]));
+    assert_eq!(order.stock.get("p1"), Some(&Stock::Reserved));
+    assert_eq!(order.cancelled.unwrap().fact.compensation_actions, ["stock-released"]);
+}
+
+#[test]
 fn a_confirmation_of_an_order_nobody_heard_of_is_for_a_person() {
     let answer = block_on(Component::handle(&Memory::at(NOW), meta(ORDER, "order/ORDERS#1", 1), confirm()));
     assert!(matches!(answer, Err(Failure::Reject(why)) if why.contains("order.created")));
