@@ -5,4 +5,5 @@ mod case;
 mod forward;
 mod ports;
 mod random;
+mod told;
 mod world;

@@ -116,7 +116,8 @@ pub(super) fn failed(draft: &mut Draft<'_>, failure: &PaymentFailed) -> bool {
 
 /// The order stands: its reservations become sales. Heard while the saga undoes, it is too late.
 pub(super) fn confirmed(draft: &mut Draft<'_>) -> bool {
-    if draft.saga.phase != Phase::OrderConfirmation || draft.saga.order != OrderStatus::ConfirmAsked {
+    // It is asked for only while the saga goes forward: turning back asks for the cancellation instead.
+    if draft.saga.order != OrderStatus::ConfirmAsked {
         return false;
     }
     draft.saga.order = OrderStatus::Confirmed;

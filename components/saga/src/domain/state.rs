@@ -286,20 +286,4 @@ impl Saga {
         let last = self.history.iter().rev().find(calls).filter(|_| self.phase == Phase::Stuck);
         last.map(|turn| turn.at)
     }
-
-    /// What decides about the future: the same without instants, in one order, without turns that led to nothing. Two
-    /// sagas of one essence behave the same, which keeps an exploration small.
-    #[must_use]
-    pub fn essence(&self) -> Self {
-        let mut essence = self.clone();
-        essence.history.retain(|turn| !turn.led.is_empty());
-        for turn in &mut essence.history {
-            turn.forget_time();
-        }
-        essence.history.sort_by_key(|turn| turn.by);
-        for deadline in &mut essence.deadlines {
-            deadline.due = Millis::default();
-        }
-        essence
-    }
 }

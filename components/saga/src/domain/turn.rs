@@ -179,18 +179,6 @@ pub struct Turn {
     pub led: Vec<Move>,
 }
 
-impl Turn {
-    /// The same without instants.
-    pub(super) fn forget_time(&mut self) {
-        self.at = Millis::default();
-        for step in &mut self.led {
-            if let Move::Set { due, .. } = step {
-                *due = Millis::default();
-            }
-        }
-    }
-}
-
 /// What a call said of its reason before it kept it, where the saga knew none.
 fn by_customer() -> CancellationReason {
     CancellationReason::CustomerRequest

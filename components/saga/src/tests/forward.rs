@@ -132,3 +132,12 @@ fn a_failure_of_an_attempt_nobody_asked_for_changes_nothing() {
     case.when(&payment(), failed(2, true), &[]);
     assert_eq!(case.saga, waiting, "the pause before the second attempt goes on as it was");
 }
+
+#[test]
+fn a_late_failure_of_an_earlier_attempt_changes_nothing() {
+    let mut case = reserved_both();
+    case.saga.payment.attempt = 2;
+    let asked = case.saga.clone();
+    case.when(&payment(), failed(1, false), &[]);
+    assert_eq!(case.saga, asked, "the second attempt is still to be answered");
+}

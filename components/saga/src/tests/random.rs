@@ -1,7 +1,6 @@
 //! Thousands of runs with random orders, copies, losses, early deadlines, cancellations and deliveries: every saga
 //! ends, and what it ends with agrees with the shelves, the till and the order.
 
-use super::case::*;
 use super::world::*;
 use crate::domain::{OrderStatus, Phase};
 use kit::aggregate::Decision;
@@ -119,15 +118,4 @@ fn without_any_trouble_the_order_is_confirmed() {
     assert_eq!((world.case.saga.phase, world.case.saga.payment.attempt), (Phase::Completed, 3));
     let world = run(Plan { shelves: 4, failures: 0, retryable: false }, &[], false);
     assert_eq!((world.case.saga.phase, world.till), (Phase::Failed, Till::Refunded));
-}
-
-#[test]
-fn sagas_that_behave_the_same_have_one_essence() {
-    let half = |first: &str, second: &str| {
-        let mut case = Case::new();
-        case.given(ORDER, created(&["p1", "p2", "p3"]));
-        case.given(first, reserved(first)).given(second, reserved(second));
-        case.saga.essence()
-    };
-    assert_eq!(half("p1", "p2"), half("p2", "p1"));
 }
