@@ -1,6 +1,6 @@
 //! The routes, and stored values of other formats.
 
-use super::{Line, Shop, payment_id, process};
+use super::{Line, Shop, payment_id, process, refund};
 use crate::Payment;
 use kit::http::{Request, Response};
 use kit::json::{self, Value, json};
@@ -50,9 +50,25 @@ fn a_payment_is_shown() {
 #[test]
 fn a_payment_that_failed_is_shown_with_why() {
     let mut shop = Shop::new();
+    assert_eq!(shop.state().status(), "new", "nothing has failed yet");
     shop.deliver("p", &process("tok_declined", 1));
     let (_, body) = serve(&shop, Request::get(format!("/api/v1/payments/{}", payment_id())));
     assert_eq!((&body["status"], &body["attempts"][0]["errorCode"]), (&json!("failed"), &json!("card_declined")));
+    shop.deliver("r", &refund());
+    let (_, body) = serve(&shop, Request::get(format!("/api/v1/payments/{}", payment_id())));
+    assert_eq!((&body["status"], &body["refundedAmount"]), (&json!("cancelled"), &json!(0)), "nothing was taken");
+}
+
+#[test]
+fn an_attempt_that_a_refund_voided_is_shown_as_over() {
+    let mut shop = Shop::new();
+    shop.fails(&[Line::AnswerLost]);
+    shop.deliver("p", &process("tok_ok", 1));
+    shop.deliver("r", &refund());
+    let (_, body) = serve(&shop, Request::get(format!("/api/v1/payments/{}", payment_id())));
+    assert_eq!((&body["status"], &body["refundedAmount"]), (&json!("refunded"), &json!(5_900)));
+    let attempt = &body["attempts"][0];
+    assert_eq!((&attempt["status"], &attempt["errorCode"]), (&json!("failed"), &json!("payment-cancelled")));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Giving the money back.
 
-use super::{Line, Shop, facts, process, refund, subjects, timer};
+use super::{Line, Shop, facts, meta, payment_id, process, refund, subjects, timer};
+use crate::domain::{Answer, Next, Settings, next};
+use kit::aggregate::{Effect, Input};
 use kit::{Event, Output};
 
 #[track_caller]
@@ -119,4 +121,21 @@ fn a_refund_tells_all_that_the_source_asks_for_under_an_id_of_its_own() {
         assert_eq!(told.gateway_refund_id.is_empty(), amount == 0, "only the gateway's own refund has its id");
         assert_eq!(emission.aggregate_id, kit::ids::derived("refund", &[&told.original_payment_id]));
     }
+}
+
+#[test]
+fn where_nothing_went_back_no_id_of_the_gateway_is_told_whatever_it_answers() {
+    let mut shop = Shop::new();
+    shop.fails(&[Line::RequestLost]);
+    shop.deliver("p", &process("tok_ok", 1));
+    let settings = Settings { retry_delay: 1, max_attempts: 3 };
+    let (id, meta, event) = (payment_id(), meta("r", 9, 1_768_473_100_000), refund());
+    let input = Input { id: &id, meta: &meta, event: &event, version: 9 };
+    let Next::Call(intended, call) = next(&shop.state(), settings, input, None) else { panic!("no call") };
+    let answer = Answer::Undone { amount: 0, refund_id: "gw-7".to_owned() };
+    let Next::Settle(change) = next(&intended, settings, input, Some(&(call, answer))) else { panic!("no change") };
+    let [Effect::For(_, Event::PaymentRefunded(told)), Effect::Cancel(_)] = &*change.effects else {
+        panic!("{change:?}")
+    };
+    assert_eq!((told.refund_amount, told.gateway_refund_id.as_str()), (0, ""));
 }
