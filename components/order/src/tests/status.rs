@@ -193,6 +193,15 @@ fn a_cancellation_says_that_what_was_set_aside_goes_back() {
 }
 
 #[test]
+fn money_goes_back_where_it_was_taken_though_the_order_was_not_confirmed_yet() {
+    for (report, back) in [(succeeded(), Some(5_000)), (failed(1), None)] {
+        let order = state(&after(&[(ORDER, created()), ("pay", report), (ORDER, cancel_bare())]));
+        let told = order.cancelled.unwrap().fact;
+        assert_eq!((told.refund_required, told.refund_amount), (back.is_some(), back));
+    }
+}
+
+#[test]
 fn a_confirmation_of_an_order_nobody_heard_of_is_for_a_person() {
     let answer = block_on(Component::handle(&Memory::at(NOW), meta(ORDER, "order/ORDERS#1", 1), confirm()));
     assert!(matches!(answer, Err(Failure::Reject(why)) if why.contains("order.created")));
