@@ -185,9 +185,9 @@ fn reason_of(saga: &Saga) -> CancellationReason {
     saga.reason.unwrap_or(CancellationReason::CustomerRequest)
 }
 
-/// Ends the saga where every compensation is confirmed.
+/// Ends the saga where every compensation is confirmed. One whose order is cancelled goes forward no more.
 fn settle(draft: &mut Draft<'_>) {
-    if draft.saga.phase.is_undoing() && draft.saga.is_undone() {
+    if draft.saga.is_undone() {
         draft.saga.phase = Phase::Failed;
         draft.drop_all();
     }

@@ -37,12 +37,6 @@ impl Phase {
     pub fn is_forward(self) -> bool {
         matches!(self, Self::StockCheckPending | Self::PaymentProcessing | Self::OrderConfirmation)
     }
-
-    /// Whether it waits for compensations to be confirmed.
-    #[must_use]
-    pub fn is_undoing(self) -> bool {
-        matches!(self, Self::Compensating | Self::Stuck)
-    }
 }
 
 /// What the saga knows of an item's stock. It asks first: a state `…Asked` may or may not have had its effect.

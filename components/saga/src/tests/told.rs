@@ -46,3 +46,18 @@ fn of_too_many_turns_the_oldest_that_led_to_nothing_goes() {
     assert_eq!(case.saga.history.len(), 192);
     assert_eq!(case.effects(ORDER, &created(&products)), begun, "what led to something is known for good");
 }
+
+#[test]
+fn late_money_is_noted_once_and_only_where_it_was_asked_for() {
+    let mut case = Case::new();
+    case.given(ORDER, created(&["p1"]));
+    let unasked = case.saga.clone();
+    case.when(&payment(), succeeded(), &[]);
+    assert_eq!(case.saga, unasked);
+    case.given("p1", reserved("p1")).given(ORDER, cancelled(CustomerRequest));
+    case.when(&payment(), succeeded(), &[]);
+    let noted = case.saga.clone();
+    assert_eq!(noted.payment.reference.as_deref(), Some("txn-1"));
+    case.when(&payment(), succeeded(), &[]);
+    assert_eq!(case.saga, noted);
+}
