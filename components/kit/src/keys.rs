@@ -3,18 +3,29 @@
 /// `kind/id/id…`: what NATS KV accepts (`[-/_=.a-zA-Z0-9]`), and injective: any other byte becomes `=XX`.
 #[must_use]
 pub fn key(kind: &str, ids: &[&str]) -> String {
-    let mut key = kind.to_owned();
+    let mut key = String::with_capacity(kind.len() + ids.iter().map(|id| 1 + id.len()).sum::<usize>());
+    key.push_str(kind);
     for id in ids {
         key.push('/');
-        for byte in id.bytes() {
-            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
-                key.push(char::from(byte));
-            } else {
-                key.push_str(&format!("={byte:02X}"));
-            }
+        if id.bytes().all(is_plain) {
+            key.push_str(id);
+        } else {
+            id.bytes().for_each(|byte| push(&mut key, byte));
         }
     }
     key
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+fn push(key: &mut String, byte: u8) {
+    if is_plain(byte) {
+        key.push(char::from(byte));
+    } else {
+        key.push_str(&format!("={byte:02X}"));
+    }
 }
 
 /// Which of `parts` values an id is kept in, where one value of all would be too large. FNV-1a: stays the same whatever

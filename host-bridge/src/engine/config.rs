@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ProfilingStrategy};
 
 /// How often guests are looked at: the resolution of deadlines, and the longest a guest holds a worker thread.
 pub const TICK: Duration = Duration::from_millis(5);
@@ -22,6 +22,8 @@ const STACK_KEEP_BYTES: usize = 32 << 10;
 const DECOMMIT_BATCH: usize = 8;
 /// Freed slots that stay warm; more cost resident memory and bring nothing on few cores.
 const WARM_SLOTS: u32 = 32;
+/// Where this is set, `/tmp/perf-PID.map` names the guests' functions for `perf`.
+const PERF_MAP: &str = "A4CO_PERF_MAP";
 /// Core modules one component may consist of: adapters and shims among them.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 32;
 
@@ -47,6 +49,9 @@ impl EngineOptions {
             config.wasm_component_model_async(true);
         }
         config.epoch_interruption(true);
+        if std::env::var_os(PERF_MAP).is_some() {
+            config.profiler(ProfilingStrategy::PerfMap);
+        }
         config.max_wasm_stack(WASM_STACK_BYTES);
         config.async_stack_size(FIBER_STACK_BYTES);
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(self.pooling()));
