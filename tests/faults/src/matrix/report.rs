@@ -36,12 +36,13 @@ pub struct Report {
     pub seconds: u64,
     recoveries: Vec<Duration>,
     beneath: Vec<Duration>,
+    own: Vec<Duration>,
     remarks: Vec<String>,
 }
 
 impl Report {
     pub(super) fn new(setup: Setup, fault: Fault) -> Self {
-        let (recoveries, beneath) = (Vec::new(), Vec::new());
+        let (recoveries, beneath, own) = (Vec::new(), Vec::new(), Vec::new());
         let counts = (0, 0, 0, 0, 0, 0);
         let (injected, orders, lost, doubled, wrong, seconds) = counts;
         Self {
@@ -56,6 +57,7 @@ impl Report {
             seconds,
             recoveries,
             beneath,
+            own,
             remarks: Vec::new(),
         }
     }
@@ -64,6 +66,8 @@ impl Report {
         self.injected += injection.counted;
         self.recoveries.extend(injection.recovery);
         self.beneath.extend(injection.beneath);
+        let pair = injection.recovery.zip(injection.beneath);
+        self.own.extend(pair.map(|(recovery, beneath)| recovery.saturating_sub(beneath)));
         self.remarks.extend(injection.remark);
     }
 
@@ -91,6 +95,12 @@ impl Report {
         percentile_of(&self.beneath, percent)
     }
 
+    /// The same of the rest of it, which is ours: from when the servers could serve again.
+    #[must_use]
+    pub fn own(&self, percent: usize) -> Option<Duration> {
+        percentile_of(&self.own, percent)
+    }
+
     fn json(&self) -> Value {
         let milliseconds =
             |times: &[Duration]| times.iter().map(Duration::as_millis).map(|ms| ms as u64).collect::<Vec<_>>();
@@ -101,6 +111,7 @@ impl Report {
             "recoveryP50Ms": self.recovery(50).map(|time| time.as_millis() as u64),
             "recoveryP99Ms": self.recovery(99).map(|time| time.as_millis() as u64),
             "recoveriesMs": milliseconds(&self.recoveries), "beneathMs": milliseconds(&self.beneath),
+            "ownMs": milliseconds(&self.own),
             "remarks": self.remarks,
         })
     }
@@ -117,18 +128,28 @@ fn percentile_of(times: &[Duration], percent: usize) -> Option<Duration> {
 #[must_use]
 pub fn table(reports: &[Report]) -> String {
     let mut text = format!(
-        "{:<9} {:<22} {:>8} {:>7} {:>5} {:>8} {:>6} {:>9} {:>9} {:>13}\n",
-        "setup", "fault", "injected", "orders", "lost", "doubled", "wrong", "rec. p50", "rec. p99", "servers' p99"
+        "{:<9} {:<22} {:>8} {:>7} {:>5} {:>8} {:>6} {:>9} {:>9} {:>13} {:>8}\n",
+        "setup",
+        "fault",
+        "injected",
+        "orders",
+        "lost",
+        "doubled",
+        "wrong",
+        "rec. p50",
+        "rec. p99",
+        "servers' p99",
+        "rest p99"
     );
     for report in reports {
         let Report { setup, fault, injected, orders, lost, doubled, wrong, .. } = report;
         let [p50, p99] = [50, 99].map(|percent| seconds(report.recovery(percent)));
-        let beneath = seconds(report.beneath(99));
+        let [beneath, own] = [report.beneath(99), report.own(99)].map(seconds);
         let late = if report.is_quick() { "" } else { " late" };
         // Writing into a string does not fail.
         let _written = writeln!(
             text,
-            "{setup:<9} {fault:<22} {injected:>8} {orders:>7} {lost:>5} {doubled:>8} {wrong:>6} {p50:>9} {p99:>9} {beneath:>13}{late}"
+            "{setup:<9} {fault:<22} {injected:>8} {orders:>7} {lost:>5} {doubled:>8} {wrong:>6} {p50:>9} {p99:>9} {beneath:>13} {own:>8}{late}"
         );
         for remark in &report.remarks {
             let _written = writeln!(text, "          {remark}");
