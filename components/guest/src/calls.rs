@@ -8,30 +8,42 @@ use wasi::io::streams::{OutputStream, StreamError};
 
 /// Sends a request and waits for the whole answer, at most as long as the request says.
 pub(crate) async fn call(request: Request) -> Result<Response, CallError> {
-    let options = types::RequestOptions::new();
-    if let Some(milliseconds) = request.timeout {
-        let nanoseconds = milliseconds.saturating_mul(1_000_000);
-        // A host that cannot keep one of them has its own.
-        let _unsupported = options.set_connect_timeout(Some(nanoseconds));
-        let _unsupported = options.set_first_byte_timeout(Some(nanoseconds));
-    }
+    let options = request.timeout.map(patience);
     let (outgoing, body) = convert::request_out(request)?;
-    let sink = outgoing.body().map_err(|()| broken("the request has no body"))?;
-    let stream = sink.write().map_err(|()| broken("the request's body cannot be written"))?;
-    // Most bodies are with the host before it begins to send: then nobody waits for the other.
-    let left = bodies::offer(&stream, &body).map_err(|_| broken("the request's body cannot be written"))?;
-    let answer = if left.is_empty() {
-        drop(stream);
-        types::OutgoingBody::finish(sink, None).map_err(classify)?;
-        outgoing_handler::handle(outgoing, Some(options)).map_err(classify)?
-    } else {
-        let answer = outgoing_handler::handle(outgoing, Some(options)).map_err(classify)?;
-        write(sink, stream, left)?;
-        answer
-    };
+    let answer = send(outgoing, options, &body)?;
     answer.subscribe().block();
     let response = answer.get().and_then(Result::ok).ok_or_else(|| broken("the host gave no answer"))?;
     read(&response.map_err(classify)?)
+}
+
+/// At most so many milliseconds. A host that cannot keep one of them has its own.
+fn patience(milliseconds: u64) -> types::RequestOptions {
+    let (options, nanoseconds) = (types::RequestOptions::new(), milliseconds.saturating_mul(1_000_000));
+    let _unsupported = options.set_connect_timeout(Some(nanoseconds));
+    let _unsupported = options.set_first_byte_timeout(Some(nanoseconds));
+    options
+}
+
+fn send(
+    outgoing: types::OutgoingRequest,
+    options: Option<types::RequestOptions>,
+    body: &[u8],
+) -> Result<types::FutureIncomingResponse, CallError> {
+    if body.is_empty() {
+        return outgoing_handler::handle(outgoing, options).map_err(classify);
+    }
+    let sink = outgoing.body().map_err(|()| broken("the request has no body"))?;
+    let stream = sink.write().map_err(|()| broken("the request's body cannot be written"))?;
+    // Most bodies are with the host before it begins to send: then nobody waits for the other.
+    let left = bodies::offer(&stream, body).map_err(|_| broken("the request's body cannot be written"))?;
+    if left.is_empty() {
+        drop(stream);
+        types::OutgoingBody::finish(sink, None).map_err(classify)?;
+        return outgoing_handler::handle(outgoing, options).map_err(classify);
+    }
+    let answer = outgoing_handler::handle(outgoing, options).map_err(classify)?;
+    write(sink, stream, left)?;
+    Ok(answer)
 }
 
 fn broken(why: &str) -> CallError {

@@ -54,8 +54,9 @@ pub(crate) fn answer(out: types::ResponseOutparam, response: Response) -> Result
 
 /// A request that goes out, and the body to write to it.
 pub(crate) fn request_out(request: Request) -> Result<(types::OutgoingRequest, Vec<u8>), CallError> {
-    let malformed = || CallError::Denied(format!("not a URL to call: {}", request.target));
-    let (scheme, rest) = request.target.split_once("://").ok_or_else(malformed)?;
+    let Request { method: name, target, headers, body, timeout: _ } = request;
+    let malformed = || CallError::Denied(format!("not a URL to call: {target}"));
+    let (scheme, rest) = target.split_once("://").ok_or_else(malformed)?;
     let (authority, path) = match rest.find('/') {
         Some(place) => rest.split_at(place),
         None => (rest, "/"),
@@ -65,19 +66,18 @@ pub(crate) fn request_out(request: Request) -> Result<(types::OutgoingRequest, V
         "https" => types::Scheme::Https,
         other => types::Scheme::Other(other.to_owned()),
     };
-    let mut headers: Vec<_> =
-        request.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
-    if !request.body.is_empty() {
-        headers.push(("content-length".to_owned(), request.body.len().to_string().into_bytes()));
+    let mut headers: Vec<_> = headers.into_iter().map(|(name, value)| (name, value.into_bytes())).collect();
+    if !body.is_empty() {
+        headers.push(("content-length".to_owned(), body.len().to_string().into_bytes()));
     }
     let headers = types::Fields::from_list(&headers)
-        .map_err(|error| CallError::Denied(format!("a header of {}: {error}", request.target)))?;
+        .map_err(|error| CallError::Denied(format!("a header of {target}: {error}")))?;
     let outgoing = types::OutgoingRequest::new(headers);
-    outgoing.set_method(&method(&request.method)).map_err(|()| malformed())?;
+    outgoing.set_method(&method(&name)).map_err(|()| malformed())?;
     outgoing.set_scheme(Some(&scheme)).map_err(|()| malformed())?;
     outgoing.set_authority(Some(authority)).map_err(|()| malformed())?;
     outgoing.set_path_with_query(Some(path)).map_err(|()| malformed())?;
-    Ok((outgoing, request.body))
+    Ok((outgoing, body))
 }
 
 fn method(name: &str) -> types::Method {
@@ -110,7 +110,11 @@ fn method_in(method: types::Method) -> String {
 
 /// Headers of what came in, names in lower case.
 pub(crate) fn headers_in(fields: &types::Fields) -> Vec<(String, String)> {
-    fields.entries().into_iter().map(|(name, value)| (name.to_ascii_lowercase(), text(value))).collect()
+    let lowered = |(mut name, value): (String, Vec<u8>)| {
+        name.make_ascii_lowercase();
+        (name, text(value))
+    };
+    fields.entries().into_iter().map(lowered).collect()
 }
 
 fn text(value: Vec<u8>) -> String {

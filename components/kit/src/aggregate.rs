@@ -101,7 +101,12 @@ pub struct Loaded<S, T> {
     /// What was there; the default state at version 0 where nothing was.
     pub stored: Stored<S>,
     token: T,
+    /// Bytes of the value.
+    length: usize,
 }
+
+/// What a change makes a value longer by, mostly: the outcome of one more source.
+const GROWTH: usize = 1_024;
 
 /// The key of an aggregate.
 #[must_use]
@@ -115,11 +120,12 @@ pub fn aggregate_key<S: State>(id: &str) -> String {
 /// `Retry` where the store does not answer, `Reject` where the value cannot be read.
 pub async fn load<S: State, P: Ports>(ports: &P, id: &str) -> Result<Loaded<S, P::Token>, Failure> {
     let entry = ports.read(&aggregate_key::<S>(id)).await.map_err(retry)?;
+    let length = entry.value.as_ref().map_or(0, Vec::len);
     let stored = match entry.value {
         Some(bytes) => parse::<S>(&bytes).map_err(|why| Failure::Reject(format!("{} {id}: {why}", S::KIND)))?,
         None => Stored { format: S::FORMAT, ..Stored::default() },
     };
-    Ok(Loaded { stored, token: entry.token })
+    Ok(Loaded { stored, token: entry.token, length })
 }
 
 /// Reads an aggregate's state and version, for queries. `None` where it was never written.
@@ -247,7 +253,8 @@ pub async fn commit<S: State, P: Ports>(
         Arrival::Local => stored.inbox.applied_locally(input.origin(), &outcome, keep),
         Arrival::Intent => Ok(()),
     };
-    let bytes = noted.and_then(|()| serde_json::to_vec(&stored)).map_err(|error| Failure::Reject(error.to_string()))?;
+    let bytes = noted.and_then(|()| json::to_vec_of(&stored, loaded.length + GROWTH));
+    let bytes = bytes.map_err(|error| Failure::Reject(error.to_string()))?;
     match ports.swap(loaded.token, bytes).await {
         Ok(()) => Ok(Written::Done(outcome, stored.state)),
         Err(SwapError::Conflict | SwapError::Unknown(_)) => Ok(Written::Again),

@@ -1,8 +1,8 @@
 //! JSON: serde_json, with one way to read bytes. UTF-8 is checked once a text instead of once a string, and a component's
 //! binary holds one reader of each type, the one of texts, not two.
 
-use serde::Deserialize;
 use serde::de::Error as _;
+use serde::{Deserialize, Serialize};
 
 pub use serde_json::{
     Error, Map, Number, Result, Value, from_str, from_value, json, to_string, to_value, to_vec, value,
@@ -14,6 +14,16 @@ pub use serde_json::{
 /// Where the bytes are no JSON, not of this type, or no UTF-8.
 pub fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
     from_str(text(bytes)?)
+}
+
+/// Writes a value into room for `about` bytes, so that a long one does not grow by doubling.
+///
+/// # Errors
+/// As [`to_vec`].
+pub fn to_vec_of<T: Serialize>(value: &T, about: usize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(about);
+    serde_json::to_writer(&mut bytes, value)?;
+    Ok(bytes)
 }
 
 /// The text of bytes.

@@ -1,11 +1,14 @@
 //! Instants as values: milliseconds since the Unix epoch, and their RFC 3339 form. Nothing here reads a clock.
 
+use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Millis(pub u64);
+
+const RFC_3339: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
 /// Milliseconds of a day.
 pub const DAY: u64 = 86_400_000;
@@ -27,7 +30,7 @@ impl Millis {
     #[must_use]
     pub fn rfc3339(self) -> String {
         let instant = i64::try_from(self.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-        format!("{:.3}", instant.unwrap_or(jiff::Timestamp::MAX))
+        RFC_3339.timestamp_to_string(&instant.unwrap_or(jiff::Timestamp::MAX))
     }
 
     /// Reads RFC 3339; `None` where it is none, or before 1970.
