@@ -7,7 +7,7 @@ use crate::options::Options;
 use crate::process;
 use crate::report::{Goal, Report};
 use a4co_host::clock::{Clock as _, SystemClock};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use artifacts::nats::NatsServer;
 use async_nats::jetstream::consumer::AckPolicy;
 use async_nats::jetstream::consumer::pull::Config;
