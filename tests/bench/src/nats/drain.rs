@@ -7,7 +7,7 @@ use crate::options::Options;
 use crate::process;
 use crate::report::{Goal, Report};
 use a4co_host::clock::{Clock as _, SystemClock};
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use artifacts::nats::NatsServer;
 use async_nats::jetstream::consumer::AckPolicy;
 use async_nats::jetstream::consumer::pull::Config;
@@ -117,21 +117,24 @@ async fn plain(manifest: &Path, events: usize, acknowledging: Acknowledging) -> 
     };
     let mut consumer = stream.create_consumer(config).await?;
     let began = Instant::now();
-    let messages = consumer.stream().max_messages_per_batch(BATCH).messages().await?.take(events);
-    let at_once = match acknowledging {
-        Acknowledging::Sent => 1,
-        Acknowledging::Confirmed => UNCONFIRMED_AT_ONCE,
-    };
-    messages
-        .map_err(anyhow::Error::from)
-        .try_for_each_concurrent(at_once, |message| async move {
-            let acknowledged = match acknowledging {
-                Acknowledging::Sent => message.ack().await,
-                Acknowledging::Confirmed => message.double_ack().await,
-            };
-            acknowledged.map_err(|error| anyhow::anyhow!("an acknowledgement: {error}"))
-        })
-        .await?;
+    let mut messages = consumer.stream().max_messages_per_batch(BATCH).messages().await?;
+    match acknowledging {
+        Acknowledging::Sent => {
+            for _ in 0..events {
+                let message = messages.next().await.context("the consumer has ended")??;
+                message.ack().await.map_err(unacknowledged)?;
+            }
+        }
+        Acknowledging::Confirmed => {
+            let acknowledged = messages
+                .take(events)
+                .map(|message| async move { message?.double_ack().await.map_err(unacknowledged) })
+                .buffer_unordered(UNCONFIRMED_AT_ONCE)
+                .try_fold(0, |count, ()| std::future::ready(Ok(count + 1)))
+                .await?;
+            ensure!(acknowledged == events, "the consumer has ended");
+        }
+    }
     loop {
         let info = consumer.info().await?;
         if info.num_pending == 0 && info.num_ack_pending == 0 {
@@ -139,6 +142,10 @@ async fn plain(manifest: &Path, events: usize, acknowledging: Acknowledging) -> 
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+fn unacknowledged(error: async_nats::Error) -> anyhow::Error {
+    anyhow::anyhow!("an acknowledgement: {error}")
 }
 
 async fn jetstream(server: &NatsServer) -> Result<Context> {

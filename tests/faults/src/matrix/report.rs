@@ -34,15 +34,13 @@ pub struct Report {
     pub findings: String,
     /// How long the row took.
     pub seconds: u64,
-    recoveries: Vec<Duration>,
-    beneath: Vec<Duration>,
-    own: Vec<Duration>,
+    /// Each with the part of it in which no client of the servers could have gone on, where that was looked at.
+    recoveries: Vec<(Duration, Option<Duration>)>,
     remarks: Vec<String>,
 }
 
 impl Report {
     pub(super) fn new(setup: Setup, fault: Fault) -> Self {
-        let (recoveries, beneath, own) = (Vec::new(), Vec::new(), Vec::new());
         let counts = (0, 0, 0, 0, 0, 0);
         let (injected, orders, lost, doubled, wrong, seconds) = counts;
         Self {
@@ -55,19 +53,14 @@ impl Report {
             wrong,
             findings: String::new(),
             seconds,
-            recoveries,
-            beneath,
-            own,
+            recoveries: Vec::new(),
             remarks: Vec::new(),
         }
     }
 
     pub(super) fn note(&mut self, injection: Injection) {
         self.injected += injection.counted;
-        self.recoveries.extend(injection.recovery);
-        self.beneath.extend(injection.beneath);
-        let pair = injection.recovery.zip(injection.beneath);
-        self.own.extend(pair.map(|(recovery, beneath)| recovery.saturating_sub(beneath)));
+        self.recoveries.extend(injection.recovery.map(|recovery| (recovery, injection.beneath)));
         self.remarks.extend(injection.remark);
     }
 
@@ -86,40 +79,53 @@ impl Report {
     /// A percentile of the time from the end of the fault to normal flow.
     #[must_use]
     pub fn recovery(&self, percent: usize) -> Option<Duration> {
-        percentile_of(&self.recoveries, percent)
+        percentile_of(self.times(), percent)
     }
 
     /// The same of the part of it in which no client of the servers could have gone on.
     #[must_use]
     pub fn beneath(&self, percent: usize) -> Option<Duration> {
-        percentile_of(&self.beneath, percent)
+        percentile_of(self.beneaths(), percent)
     }
 
     /// The same of the rest of it, which is ours: from when the servers could serve again.
     #[must_use]
     pub fn own(&self, percent: usize) -> Option<Duration> {
-        percentile_of(&self.own, percent)
+        percentile_of(self.owns(), percent)
+    }
+
+    fn times(&self) -> impl Iterator<Item = Duration> {
+        self.recoveries.iter().map(|(recovery, _)| *recovery)
+    }
+
+    fn beneaths(&self) -> impl Iterator<Item = Duration> {
+        self.recoveries.iter().filter_map(|(_, beneath)| *beneath)
+    }
+
+    fn owns(&self) -> impl Iterator<Item = Duration> {
+        self.recoveries.iter().filter_map(|(recovery, beneath)| Some(recovery.saturating_sub((*beneath)?)))
     }
 
     fn json(&self) -> Value {
-        let milliseconds =
-            |times: &[Duration]| times.iter().map(Duration::as_millis).map(|ms| ms as u64).collect::<Vec<_>>();
+        fn milliseconds(times: impl Iterator<Item = Duration>) -> Vec<u64> {
+            times.map(|time| time.as_millis() as u64).collect()
+        }
         json!({
             "setup": self.setup.to_string(), "fault": self.fault.to_string(), "injected": self.injected,
             "orders": self.orders, "lost": self.lost, "doubled": self.doubled, "wrong": self.wrong,
             "findings": self.findings, "seconds": self.seconds,
             "recoveryP50Ms": self.recovery(50).map(|time| time.as_millis() as u64),
             "recoveryP99Ms": self.recovery(99).map(|time| time.as_millis() as u64),
-            "recoveriesMs": milliseconds(&self.recoveries), "beneathMs": milliseconds(&self.beneath),
-            "ownMs": milliseconds(&self.own),
+            "recoveriesMs": milliseconds(self.times()), "beneathMs": milliseconds(self.beneaths()),
+            "ownMs": milliseconds(self.owns()),
             "remarks": self.remarks,
         })
     }
 }
 
 /// A percentile of times in any order.
-fn percentile_of(times: &[Duration], percent: usize) -> Option<Duration> {
-    let mut sorted = times.to_vec();
+fn percentile_of(times: impl Iterator<Item = Duration>, percent: usize) -> Option<Duration> {
+    let mut sorted: Vec<_> = times.collect();
     sorted.sort_unstable();
     percentile(&sorted, percent)
 }
