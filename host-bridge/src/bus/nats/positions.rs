@@ -5,7 +5,7 @@ use super::filters::on_server;
 use super::names::pause_key;
 use super::reader::Reading;
 use super::record::Record;
-use super::{BusError, headers, range, replays};
+use super::{BusError, headers, layout, range, replays};
 use crate::bus::ConsumerStatus;
 use crate::clock::Millis;
 use crate::durability::Watermark;
@@ -37,20 +37,16 @@ impl Core {
     pub(super) async fn statuses(&self) -> Result<Vec<ConsumerStatus>, BusError> {
         let records = all(self).await?;
         let known = records.into_iter().filter(|record| self.stream(&record.stream).is_ok());
-        let statuses = futures::stream::iter(known).map(|record| async move { self.status(&record).await });
+        // Replays are rare: where there is none, no consumer needs to be asked about its own.
+        let replays = layout::info(&self.nats, &self.names.replays()).await?.state.messages > 0;
+        let statuses = futures::stream::iter(known).map(|record| async move { self.status(&record, replays).await });
         statuses.buffered(AT_ONCE).try_collect().await
     }
 
-    async fn status(&self, record: &Record) -> Result<ConsumerStatus, BusError> {
+    async fn status(&self, record: &Record, may_have_replays: bool) -> Result<ConsumerStatus, BusError> {
         let paused = self.is_paused(&record.component, &record.stream).await?;
         let unread = self.unread(record).await?;
-        let replays = Reading {
-            stream: self.names.replays(),
-            incarnation: 0,
-            filters: vec![self.names.replay(&record.component, &record.stream)],
-            after: record.replay_cursor,
-        };
-        let replays = range::pending(&self.nats, &replays).await?;
+        let replays = if may_have_replays { self.unread_replays(record).await? } else { 0 };
         let pending = unread + replays + (record.outstanding.len() + record.replays.len()) as u64;
         let oldest = if pending == 0 { None } else { self.oldest(record).await? };
         Ok(ConsumerStatus {
@@ -61,6 +57,16 @@ impl Core {
             oldest_pending_ms: oldest.map_or(0, |at| self.clock.now().0.saturating_sub(at.0)),
             paused,
         })
+    }
+
+    async fn unread_replays(&self, record: &Record) -> Result<u64, BusError> {
+        let replays = Reading {
+            stream: self.names.replays(),
+            incarnation: 0,
+            filters: vec![self.names.replay(&record.component, &record.stream)],
+            after: record.replay_cursor,
+        };
+        range::pending(&self.nats, &replays).await
     }
 
     /// Matching events after the cursor. Where the server cannot filter, all that come count.

@@ -121,24 +121,29 @@ impl Keeper {
 
     /// Looks once; whether a stream is filling up.
     async fn look(&self) -> Result<bool, ApiError> {
-        let mut full = false;
+        // Before the consumers: what is settled beyond it is not counted, never the other way round.
+        let mut states = Vec::with_capacity(self.streams.len());
         for stream in &self.streams {
-            // Before the consumers: what is settled beyond it is not counted, never the other way round.
             let info: Info = self.nats.api(&format!("STREAM.INFO.{}", stream.name), &()).await?;
-            let Ok(consumers) = (self.standings)().await else { return Ok(full) };
-            let own: Vec<_> = consumers.into_iter().filter(|status| status.stream == stream.name).collect();
+            states.push(info.state);
+        }
+        // Once for all streams: it takes the server some requests for each consumer.
+        let Ok(consumers) = (self.standings)().await else { return Ok(false) };
+        let mut full = false;
+        for (stream, state) in self.streams.iter().zip(&states) {
+            let own: Vec<_> = consumers.iter().filter(|status| status.stream == stream.name).collect();
             for status in &own {
-                let share = share(status, stream, &info.state);
+                let share = share(status, stream, state);
                 self.metrics.set_limit_share(&status.component, &status.stream, share);
                 self.alarms.set(&status.component, &status.stream, alarm(status, share));
             }
-            full |= self.make_room(stream, &info.state, &own).await?;
+            full |= self.make_room(stream, state, &own).await?;
         }
         Ok(full)
     }
 
     /// Removes what everybody has settled where the stream is near its limit; whether it was.
-    async fn make_room(&self, stream: &StreamConfig, state: &State, own: &[ConsumerStatus]) -> Result<bool, ApiError> {
+    async fn make_room(&self, stream: &StreamConfig, state: &State, own: &[&ConsumerStatus]) -> Result<bool, ApiError> {
         let Some(most) = stream.max_messages else { return Ok(false) };
         if state.messages <= percent(most, HIGH) {
             return Ok(false);

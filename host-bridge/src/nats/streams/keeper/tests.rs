@@ -118,3 +118,32 @@ async fn what_another_programs_consumer_has_not_acknowledged_stays() {
     keeper.look().await.unwrap();
     assert_eq!(first_and_count(&nats).await, (26, 75));
 }
+
+#[tokio::test]
+async fn consumers_are_asked_about_once_for_all_streams() {
+    let server = NatsServer::shared();
+    let nats = Nats::connect(&NatsSettings { servers: vec![server.url()], ..NatsSettings::default() }).await.unwrap();
+    let streams: Vec<_> = ["KEPT_A", "KEPT_B", "KEPT_C"]
+        .map(|name| StreamConfig {
+            name: name.to_owned(),
+            max_age: Some(Duration::from_secs(100)),
+            ..streams().remove(0)
+        })
+        .into();
+    for stream in &streams {
+        let config = Config { name: stream.name.clone(), subjects: vec![stream.name.clone()], ..Config::default() };
+        nats.jetstream().create_stream(config).await.unwrap();
+    }
+    let asked = Arc::new(Mutex::new(0));
+    let counted = asked.clone();
+    let standings: Standings = Arc::new(move || {
+        *counted.lock() += 1;
+        let one = ConsumerStatus { stream: "KEPT_B".to_owned(), ..behind(5, 0, 99_000) };
+        std::future::ready(Ok(vec![one])).boxed()
+    });
+    let keeper = Keeper::new(nats, standings, streams, Arc::new(Metrics::new()));
+    assert_eq!(keeper.look().await, Ok(false));
+    assert_eq!(*asked.lock(), 1);
+    let standing = keeper.alarms().standing();
+    assert!(standing.len() == 1 && standing[0].contains("KEPT_B"), "{standing:?}");
+}
