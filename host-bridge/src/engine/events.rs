@@ -76,20 +76,40 @@ impl Loaded {
         let Some(handler) = &self.handler else {
             return Verdict::Reject(Rejection { reason: "the component exports no event handler".into(), path: None });
         };
+        let started = Instant::now();
+        let timeout = self.manifest().events.as_ref().map_or(DEFAULT_TIMEOUT, |events| events.handler_timeout);
+        let invocation = Invocation::believing(Arc::clone(self.id()), timeout, origin(delivery));
+        let mut verdict = self.run(handler, delivery, &invocation).await;
+        if !self.believed_rightly(&invocation).await {
+            // As after a crash before anything was settled; this time it asks, in what is left of the time.
+            let asking = Invocation::root(Arc::clone(self.id()), invocation.remaining(), origin(delivery));
+            verdict = self.run(handler, delivery, &asking).await;
+        }
+        self.services.observer.invocation(self.id(), Cause::Event, outcome(&verdict), started.elapsed());
+        verdict
+    }
+
+    async fn run(&self, handler: &Handler, delivery: &Delivery, invocation: &Arc<Invocation>) -> Verdict {
         let params = match handler.plan.decode(delivery) {
             Ok(params) => params,
             Err(rejection) => return Verdict::Reject(rejection),
         };
-        let started = Instant::now();
-        let timeout = self.manifest().events.as_ref().map_or(DEFAULT_TIMEOUT, |events| events.handler_timeout);
-        let invocation = Invocation::root(Arc::clone(self.id()), timeout, origin(delivery));
-        let verdict = match self.call_handler(handler, params, Arc::clone(&invocation)).await {
+        let verdict = match self.call_handler(handler, params, Arc::clone(invocation)).await {
             Ok(results) => handler.plan.outcome(&results, delivery, self.services.clock.now()),
             Err(failure) => Verdict::Broken { reason: failure.to_string() },
         };
-        let verdict = in_outage(verdict, invocation.outage());
-        self.services.observer.invocation(self.id(), Cause::Event, outcome(&verdict), started.elapsed());
-        verdict
+        in_outage(verdict, invocation.outage())
+    }
+
+    /// Whether everything that an invocation went by without having asked is so, as far as no swap has shown it.
+    async fn believed_rightly(&self, invocation: &Invocation) -> bool {
+        for belief in invocation.beliefs().untested() {
+            let found = self.services.key_value.get(&belief.store, &belief.key).await;
+            if !found.is_ok_and(|found| found.revision == belief.revision) {
+                return false;
+            }
+        }
+        true
     }
 
     async fn call_handler(

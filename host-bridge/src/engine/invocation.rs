@@ -1,5 +1,6 @@
 //! One invocation: how long it may take, who called whom to get here, and what it saw that is not on disk yet.
 
+use super::beliefs::Beliefs;
 use crate::durability::Watermark;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -31,6 +32,7 @@ pub struct Invocation {
     outage: Arc<OnceLock<String>>,
     host_calls: AtomicU64,
     logged: AtomicU64,
+    beliefs: Beliefs,
 }
 
 /// Why a component may not call another from here.
@@ -48,7 +50,18 @@ impl Invocation {
     /// One that nobody in the process called, with `budget` from now.
     #[must_use]
     pub fn root(component: Arc<str>, budget: Duration, origin: Origin) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::new(component, budget, origin))
+    }
+
+    /// The same, of one that may go by what this process last wrote: whoever starts it checks its [`Beliefs`] when it is
+    /// over.
+    #[must_use]
+    pub fn believing(component: Arc<str>, budget: Duration, origin: Origin) -> Arc<Self> {
+        Arc::new(Self { beliefs: Beliefs::allowed(), ..Self::new(component, budget, origin) })
+    }
+
+    fn new(component: Arc<str>, budget: Duration, origin: Origin) -> Self {
+        Self {
             component,
             deadline: Instant::now() + budget,
             origin,
@@ -58,7 +71,8 @@ impl Invocation {
             outage: Arc::default(),
             host_calls: AtomicU64::new(0),
             logged: AtomicU64::new(0),
-        })
+            beliefs: Beliefs::default(),
+        }
     }
 
     /// One that `self` calls: it inherits what is left of the time, at most `budget`, and its watermark is the caller's.
@@ -82,6 +96,7 @@ impl Invocation {
             outage: Arc::clone(&self.outage),
             host_calls: AtomicU64::new(0),
             logged: AtomicU64::new(0),
+            beliefs: Beliefs::default(),
         }))
     }
 
@@ -135,6 +150,12 @@ impl Invocation {
     #[must_use]
     pub fn outage(&self) -> Option<&str> {
         self.outage.get().map(String::as_str)
+    }
+
+    /// What it goes by without having asked.
+    #[must_use]
+    pub fn beliefs(&self) -> &Beliefs {
+        &self.beliefs
     }
 
     /// Counts a call to the host; the new count.

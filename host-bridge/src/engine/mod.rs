@@ -1,5 +1,6 @@
 //! Runs components: one Wasmtime engine, compiled code kept on disk, instances reused, every invocation bounded.
 
+mod beliefs;
 mod cache;
 mod component;
 mod config;
@@ -13,6 +14,7 @@ mod load_error;
 mod permits;
 mod pool;
 
+pub use beliefs::{Belief, Beliefs};
 pub use component::Loaded;
 pub use config::{EngineOptions, Ticker};
 pub use events::WasmDispatch;

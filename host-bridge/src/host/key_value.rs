@@ -6,7 +6,7 @@ use super::bindings::keyvalue::store::{self, Error, KeyResponse};
 use super::manners::{Manners, increment_as_spin, swap_as_spin};
 use super::{HostState, running};
 use crate::durability::Durability;
-use crate::engine::{Invocation, Services};
+use crate::engine::{Belief, Invocation, Services};
 use crate::failpoint::{self, Point};
 use crate::keyvalue::{Entry, KeyValue, KeyValueError, Swap};
 use crate::manifest::Component;
@@ -112,6 +112,14 @@ impl KeyValueView<'_> {
         let name = self.name(bucket)?;
         let entry = told(self.invocation, self.access.stores.get(&name, key).await);
         Ok(entry.map(|entry| noted(self.invocation, entry).value))
+    }
+
+    /// What the key is believed to hold, where somebody will look whether that is so.
+    fn recall(&self, store: &Arc<str>, key: &str) -> Option<Entry> {
+        let beliefs = self.invocation.beliefs();
+        let entry = if beliefs.are_allowed() { self.access.stores.recall(store, key)? } else { return None };
+        beliefs.hold(Belief { store: Arc::clone(store), key: key.to_owned(), revision: entry.revision });
+        Some(entry)
     }
 
     pub(super) async fn write(
@@ -256,7 +264,14 @@ impl atomics::Host for KeyValueView<'_> {
         }
         let stores = &*self.access.stores;
         let swapped = match (self.access.manners, &seen) {
-            (Manners::Own, Some(seen)) => stores.swap(&store, &key, seen.revision, value.into()).await,
+            (Manners::Own, Some(seen)) => {
+                let swapped = stores.swap(&store, &key, seen.revision, value.into()).await;
+                if let Ok(swapped) = &swapped {
+                    let proved = matches!(swapped, Swap::Done { .. });
+                    self.invocation.beliefs().tested(&store, &key, (seen.revision, proved));
+                }
+                swapped
+            }
             _ => swap_as_spin(stores, (&store, &key), seen.as_ref(), value.into()).await,
         };
         match told(self.invocation, swapped) {
@@ -280,7 +295,11 @@ impl atomics::HostCas for KeyValueView<'_> {
         if self.access.manners == Manners::Spin {
             return Ok(Ok(self.table.push(Cas { store, key, seen: None })?));
         }
-        match told(self.invocation, self.access.stores.get(&store, &key).await) {
+        let found = match self.recall(&store, &key) {
+            Some(entry) => Ok(entry),
+            None => told(self.invocation, self.access.stores.get(&store, &key).await),
+        };
+        match found {
             Ok(entry) => {
                 let seen = Some(noted(self.invocation, entry));
                 Ok(Ok(self.table.push(Cas { store, key, seen })?))

@@ -84,6 +84,13 @@ pub trait KeyValue: Send + Sync + 'static {
     /// Reads one key.
     fn get<'a>(&'a self, store: &'a str, key: &'a str) -> BoxFuture<'a, Result<Entry, KeyValueError>>;
 
+    /// What this process last wrote under the key, where it remembers because asking is dear. Somebody else may have written
+    /// since: it counts once a swap that expects its revision succeeds, or [`KeyValue::get`] tells the same revision.
+    fn recall(&self, store: &str, key: &str) -> Option<Entry> {
+        let _ = (store, key);
+        None
+    }
+
     /// Reads several keys; the answer has their order.
     fn get_many<'a>(&'a self, store: &'a str, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Entry>, KeyValueError>>;
 

@@ -4,6 +4,7 @@ mod connection;
 mod link;
 mod patience;
 mod preset;
+mod remembered;
 mod request;
 mod settings;
 pub mod streams;
@@ -12,5 +13,6 @@ mod tests;
 
 pub use connection::{ConnectError, Nats};
 pub use preset::Preset;
+pub(crate) use remembered::{Memory, Remembered};
 pub(crate) use request::{ApiError, NoAnswer};
 pub use settings::{Authentication, NatsSettings, Tls};

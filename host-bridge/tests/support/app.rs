@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 /// A component called `id` whose code is the guest `guest`.
 pub fn component(id: &str, guest: &str) -> Component {
-    let built = artifacts::build(&["guest-echo", "guest-bomb", "guest-greedy", "guest-modern"]);
+    let built = artifacts::build(&["guest-echo", "guest-bomb", "guest-counter", "guest-greedy", "guest-modern"]);
     Component {
         id: id.into(),
         source: built.join(format!("guest_{guest}.wasm")),

@@ -2,9 +2,10 @@
 
 use super::keys;
 use crate::keyvalue::{Expiries, KeyValueError};
-use crate::nats::{ApiError, Nats};
+use crate::nats::{ApiError, Nats, Remembered};
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
+use bytes::Bytes;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use std::time::Duration;
 const MARKER_AGE_SINCE: (u64, u64) = (2, 11);
 /// First server that publishes a batch in one step.
 const ATOMIC_SINCE: (u64, u64) = (2, 12);
+/// Bytes of the values that are remembered for certain; as many again may be.
+const REMEMBERED: usize = 4 << 20;
 /// Where the bucket says whose it is: two applications that share one would read each other's values.
 const OWNER: &str = "a4co.application";
 
@@ -38,6 +41,8 @@ pub(super) struct Bucket {
     pub(super) atomic: bool,
     /// Whether single messages may go by age: delete markers, and values that are garbage some time later.
     pub(super) ageing: bool,
+    /// What this process wrote by compare-and-swap.
+    pub(super) remembered: Remembered<String, Bytes>,
     store: String,
     expiries: Expiries,
 }
@@ -68,6 +73,7 @@ impl Bucket {
             direct: found.allow_direct && found.num_replicas <= 1,
             atomic: found.allow_atomic_publish,
             ageing: found.allow_message_ttl,
+            remembered: Remembered::new(REMEMBERED),
             store: store.to_owned(),
             expiries: expiries.clone(),
             stream: found.name,

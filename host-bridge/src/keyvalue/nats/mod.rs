@@ -16,7 +16,7 @@ pub use bucket::Place;
 
 use super::{Entry, Expiries, KeyPage, KeyValue, KeyValueError, Swap, check};
 use crate::durability::Watermark;
-use crate::nats::{Nats, NoAnswer};
+use crate::nats::{Memory, Nats, NoAnswer};
 use bucket::Bucket;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -81,7 +81,12 @@ impl NatsKeyValue {
     async fn read(&self, store: &str, key: &str) -> Result<Entry, KeyValueError> {
         check(key, None)?;
         let cell = self.cell(store);
-        read::entry(&self.nats, self.open(&cell, store).await?, key).await
+        let bucket = self.open(&cell, store).await?;
+        let found = read::entry(&self.nats, bucket, key).await?;
+        if bucket.remembered.recall(key).is_some_and(|memory| memory.revision != found.revision) {
+            bucket.remembered.forget(key);
+        }
+        Ok(found)
     }
 
     async fn read_many(&self, store: &str, keys: &[String]) -> Result<Vec<Entry>, KeyValueError> {
@@ -99,10 +104,26 @@ impl NatsKeyValue {
         check(key, Some(&value))?;
         let cell = self.cell(store);
         let bucket = self.open(&cell, store).await?;
-        match write::expecting(&self.nats, bucket, key, (expected, value)).await? {
-            Published::At(revision) => Ok(Swap::Done { revision, watermark: Watermark(0) }),
-            Published::Conflict => Ok(Swap::Conflict(read::entry(&self.nats, bucket, key).await?)),
+        match write::expecting(&self.nats, bucket, key, (expected, value.clone())).await {
+            Ok(Published::At(revision)) => {
+                let bytes = key.len() + value.len();
+                bucket.remembered.remember(key.to_owned(), Memory { value, revision }, bytes);
+                Ok(Swap::Done { revision, watermark: Watermark(0) })
+            }
+            Ok(Published::Conflict) => {
+                bucket.remembered.forget(key);
+                Ok(Swap::Conflict(read::entry(&self.nats, bucket, key).await?))
+            }
+            Err(error) => {
+                bucket.remembered.forget(key);
+                Err(error)
+            }
         }
+    }
+
+    fn remembered(&self, store: &str, key: &str) -> Option<Entry> {
+        let Memory { value, revision } = self.cell(store).get()?.remembered.recall(key)?;
+        Some(Entry { value: Some(value), revision, watermark: Watermark(0) })
     }
 
     async fn put_now(&self, store: &str, writes: Vec<(String, Option<Bytes>)>) -> Result<Watermark, KeyValueError> {
@@ -110,7 +131,9 @@ impl NatsKeyValue {
             check(key, value.as_ref())?;
         }
         let cell = self.cell(store);
-        write::all(&self.nats, self.open(&cell, store).await?, writes).await?;
+        let bucket = self.open(&cell, store).await?;
+        writes.iter().for_each(|(key, _)| bucket.remembered.forget(key));
+        write::all(&self.nats, bucket, writes).await?;
         Ok(Watermark(0))
     }
 
@@ -118,6 +141,7 @@ impl NatsKeyValue {
         check(key, None)?;
         let cell = self.cell(store);
         let bucket = self.open(&cell, store).await?;
+        bucket.remembered.forget(key);
         loop {
             let found = read::entry(&self.nats, bucket, key).await?;
             let sum = super::sum(key, found.value.as_deref(), delta)?;
@@ -142,6 +166,10 @@ fn unread(error: NoAnswer) -> KeyValueError {
 impl KeyValue for NatsKeyValue {
     fn get<'a>(&'a self, store: &'a str, key: &'a str) -> BoxFuture<'a, Result<Entry, KeyValueError>> {
         Box::pin(self.read(store, key))
+    }
+
+    fn recall(&self, store: &str, key: &str) -> Option<Entry> {
+        self.remembered(store, key)
     }
 
     fn get_many<'a>(&'a self, store: &'a str, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Entry>, KeyValueError>> {

@@ -228,3 +228,41 @@ async fn a_missing_permission_is_named_at_once() {
     assert!(refused.contains("does not let this user publish to `$JS.API.STREAM.CREATE.KV_"), "{refused}");
     assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_this_process_swapped_is_recalled_until_it_is_known_to_have_changed() {
+    let (server, place) = (NatsServer::shared(), place());
+    let ours = NatsKeyValue::new(connect(&server).await, place.clone());
+    let theirs = NatsKeyValue::new(connect(&server).await, place);
+    let swapped = async |keys: &NatsKeyValue, value: &'static str| {
+        let revision = keys.get("s", "k").await.unwrap().revision;
+        assert!(matches!(keys.swap("s", "k", revision, value.into()).await, Ok(Swap::Done { .. })));
+    };
+    let recalled = || ours.recall("s", "k").and_then(|entry| entry.value);
+    assert_eq!(recalled(), None);
+    swapped(&ours, "one").await;
+    assert_eq!(ours.recall("s", "k").unwrap(), ours.get("s", "k").await.unwrap());
+    assert_eq!(theirs.recall("s", "k"), None);
+
+    // Theirs comes after it: recalled all the same, and the swap that goes by it fails.
+    swapped(&theirs, "two").await;
+    let memory = ours.recall("s", "k").unwrap();
+    assert_eq!(memory.value, Some("one".into()));
+    let Ok(Swap::Conflict(found)) = ours.swap("s", "k", memory.revision, "three".into()).await else {
+        panic!("a swap that expects an older revision succeeded")
+    };
+    assert_eq!((found.value, recalled()), (Some("two".into()), None));
+
+    swapped(&ours, "three").await;
+    swapped(&theirs, "four").await;
+    assert_eq!(recalled(), Some("three".into()));
+    ours.get("s", "k").await.unwrap();
+    assert_eq!(recalled(), None, "a read has shown that it is old");
+
+    swapped(&ours, "five").await;
+    put(&ours, "k", "six").await;
+    assert_eq!(recalled(), None);
+    swapped(&ours, "7").await;
+    ours.increment("s", "k", 1).await.unwrap();
+    assert_eq!(recalled(), None);
+}

@@ -7,6 +7,7 @@ mod backlog;
 mod firing;
 mod index;
 pub(super) mod slot;
+mod writing;
 
 use super::core::Core;
 use super::holding::Holding;
@@ -14,9 +15,8 @@ use super::names::TIMERS_KEY;
 use super::reader::{Read, Reader, Reading};
 use super::{BusError, bucket, layout};
 use crate::bus::TimerRule;
-use crate::bus::nats::bucket::WriteError;
 use crate::clock::Millis;
-use crate::dispatch::Effect;
+use crate::nats::Remembered;
 use backlog::Backlog;
 use index::Index;
 use parking_lot::Mutex;
@@ -26,15 +26,16 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-/// Conflicts in a row until setting a timer is given up for now.
-const CONFLICTS: usize = 16;
 /// How long it may take to read the bucket.
 const LOADING: Duration = Duration::from_secs(30);
 /// How often it is looked whether the backlog is drained, while timers wait for it.
 const CATCHING_UP: Duration = Duration::from_millis(300);
 
+/// Bytes of the timers' places that are remembered for certain; as many again may be.
+const REMEMBERED: usize = 2 << 20;
+
 /// The driver of the timers, in every process; it drives where it holds the lease.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Driver {
     driving: tokio::sync::Mutex<Option<Driving>>,
     /// Present while this process drives.
@@ -42,6 +43,20 @@ pub(super) struct Driver {
     changed: Notify,
     /// Waits for the lease, where another process has it.
     waiting: Mutex<Option<JoinHandle<()>>>,
+    /// What this process wrote: who cancels a timer has nearly always set it.
+    remembered: Remembered<TimerKey, Slot>,
+}
+
+impl Default for Driver {
+    fn default() -> Self {
+        Self {
+            driving: tokio::sync::Mutex::default(),
+            index: Mutex::default(),
+            changed: Notify::default(),
+            waiting: Mutex::default(),
+            remembered: Remembered::new(REMEMBERED),
+        }
+    }
 }
 
 /// What the holder of the lease has.
@@ -65,55 +80,6 @@ impl Drop for Driving {
 }
 
 impl Core {
-    /// Sets and cancels the timers among `effects`, those of one name in their order and in one write.
-    pub(super) async fn carry_timers(&self, component: &str, effects: &[Effect]) -> Result<(), BusError> {
-        let mut places: Vec<(TimerKey, Vec<&Effect>)> = Vec::new();
-        for effect in effects {
-            let (aggregate, name) = match effect {
-                Effect::Publish(_) => continue,
-                Effect::SetTimer(timer) => (&timer.aggregate, &timer.name),
-                Effect::CancelTimer { aggregate, name } => (aggregate, name),
-            };
-            let key = slot::key(component, aggregate, name);
-            match places.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, of_key)) => of_key.push(effect),
-                None => places.push((key, vec![effect])),
-            }
-        }
-        let written = places.iter().map(|(key, effects)| self.write_timer(component, *key, effects));
-        futures::future::try_join_all(written).await.map(|_| ())
-    }
-
-    /// Applies `effects` to one timer; again and again while others write it too.
-    async fn write_timer(&self, component: &str, key: TimerKey, effects: &[&Effect]) -> Result<(), BusError> {
-        let now = self.clock.now();
-        // One that is only set is new nearly always.
-        let mut found = match effects {
-            [Effect::SetTimer(_)] => bucket::Cell { value: None, revision: 0 },
-            _ => self.buckets.timers.read::<Slot>(&slot::key_text(key)).await?,
-        };
-        for _ in 0..CONFLICTS {
-            let (slot, changed) = applied(found.value, component, effects, now);
-            if !changed {
-                return Ok(());
-            }
-            match self.store_timer(key, &slot, found.revision).await {
-                Ok(()) => return Ok(()),
-                Err(WriteError::Conflict) => {}
-                Err(WriteError::Unknown(error)) => return Err(BusError::Unknown(format!("a timer: {error}"))),
-            }
-            found = self.buckets.timers.read::<Slot>(&slot::key_text(key)).await?;
-        }
-        Err(BusError::Unknown("a timer is written by others all the time".to_owned()))
-    }
-
-    /// Writes one timer's place, and tells the driver where it is in this process.
-    async fn store_timer(&self, key: TimerKey, slot: &Slot, revision: u64) -> Result<(), WriteError> {
-        let revision = self.buckets.timers.write(&slot::key_text(key), slot, revision).await?;
-        self.timers.saw(key, revision, slot);
-        Ok(())
-    }
-
     /// Fires what is due, if this process holds the lease; tells when the next is due.
     pub(super) async fn fire(self: &Arc<Self>, now: Millis, rule: TimerRule) -> Result<Option<Millis>, BusError> {
         let mut driving = self.timers.driving.lock().await;
@@ -278,21 +244,4 @@ async fn follow(core: Weak<Core>, mut reader: Reader, (last, loaded): (u64, watc
             loaded.send_replace(true);
         }
     }
-}
-
-/// A timer's place after `effects`, and whether that changes it.
-fn applied(found: Option<Slot>, component: &str, effects: &[&Effect], now: Millis) -> (Slot, bool) {
-    let mut place = found;
-    let mut changed = false;
-    for effect in effects {
-        match effect {
-            Effect::Publish(_) => {}
-            Effect::SetTimer(timer) => {
-                let new = || Slot::new(component, &timer.aggregate, &timer.name);
-                changed |= place.get_or_insert_with(new).set(timer, now);
-            }
-            Effect::CancelTimer { .. } => changed |= place.as_mut().is_some_and(Slot::spend),
-        }
-    }
-    (place.unwrap_or_default(), changed)
 }

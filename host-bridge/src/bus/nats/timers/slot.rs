@@ -108,6 +108,11 @@ impl Slot {
         true
     }
 
+    /// Bytes of the event that waits in it.
+    pub(in crate::bus::nats) fn event_bytes(&self) -> usize {
+        self.set.as_ref().map_or(0, |set| set.body.len())
+    }
+
     /// Takes away what is set, for good: it fired, was cancelled or replaced. Tells whether something was set.
     pub(in crate::bus::nats) fn spend(&mut self) -> bool {
         let Some(set) = self.set.take() else { return false };
