@@ -89,6 +89,16 @@ fn creates_atomically() -> bool {
     SAYS.with(|says| *says)
 }
 
+/// The environment variable by which a host says that it takes events itself, at [`IN_PROCESS`].
+const EVENTS: &str = "A4CO_EVENTS";
+/// Where such a host takes them. On any other there is no component of that name: Spin ends a guest that asks it.
+const IN_PROCESS: &str = "http://events.spin.internal";
+
+/// Whether somebody may be at `url` who takes events.
+fn may_publish_at(url: &str) -> bool {
+    !url.starts_with(IN_PROCESS) || std::env::var(EVENTS).is_ok()
+}
+
 impl Cells for Host {
     type Token = atomics::Cas;
 
@@ -167,6 +177,11 @@ impl Ports for Host {
         let Some(url) = self.variable("events_url").filter(|url| !url.is_empty()) else {
             return Err(PublishError::Unavailable("the variable `events_url` is not set".to_owned()));
         };
+        if !may_publish_at(&url) {
+            let why =
+                format!("this host takes no events at {url}: set the variable `events_url` to a bridge's address");
+            return Err(PublishError::Unavailable(why));
+        }
         calls::publish(&url, subject, wire, self.authorization()?).await
     }
 

@@ -11,6 +11,11 @@ pub(super) const CREATES: &str = "A4CO_CREATES";
 /// Its value here: such a swap fails once somebody else has created the key.
 pub(super) const ATOMICALLY: &str = "atomically";
 
+/// The environment variable by which a guest learns that events are taken in process, and where.
+pub(super) const EVENTS: &str = "A4CO_EVENTS";
+/// Its value here.
+pub(super) const IN_PROCESS: &str = "http://events.spin.internal";
+
 /// Whose manners the host has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Manners {
@@ -18,7 +23,8 @@ pub enum Manners {
     #[default]
     Own,
     /// Spin's: a swap overwrites where nothing was or nobody looked, and else compares values; numbers are eight bytes;
-    /// `get-many` leaves missing keys out; `list-keys` has no pages; nobody answers at `events.spin.internal`.
+    /// `get-many` leaves missing keys out; `list-keys` has no pages; nobody answers at `events.spin.internal`, and a guest
+    /// that asks never learns it; calls are made once, and those between components have no time-out.
     Spin,
 }
 

@@ -66,6 +66,11 @@ async fn a_deadline_fires_from_the_bridge() -> Result<()> {
     assert_eq!(order.text_at("/cancellation/reason"), "payment-failed", "{}", order.text);
     stage.shop.saga_until(&order_id, &["failed"]).await?;
     assert_eq!(stage.shop.stock("prod-cuenco").await?, (1, 0, 0));
+    // Payment itself gave the gateway up, though the host keeps no time where one component calls another: no delivery of
+    // the event was ended, and none came again.
+    let metrics = stage.admin.get("/metrics").await?.text;
+    let again: Vec<_> = metrics.lines().filter(|line| line.starts_with("a4co_retries_total{")).collect();
+    ensure!(again.is_empty(), "{again:?}");
     stage.stop().await
 }
 

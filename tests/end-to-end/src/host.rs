@@ -1,6 +1,6 @@
 //! A host as its processes: started, waited for, killed, started again on the same state.
 
-use crate::processes::{Place, make_keys, start_application, start_bridge};
+use crate::processes::{Place, kill, make_keys, spin, start_application, start_bridge};
 use crate::{Client, Settings, Setup, eventually};
 use anyhow::{Context as _, Result, ensure};
 use artifacts::nats::NatsServer;
@@ -87,9 +87,10 @@ impl Host {
         format!("http://{}", if self.bridge.is_some() { self.place.bridge_admin } else { self.place.admin })
     }
 
-    /// The admin listeners of all its processes.
+    /// The admin listeners of all its processes; Spin has none.
     pub fn admins(&self) -> impl Iterator<Item = Client> {
-        let addresses = [Some(self.place.admin), self.bridge.is_some().then_some(self.place.bridge_admin)];
+        let own = spin(&self.settings).is_none();
+        let addresses = [own.then_some(self.place.admin), self.bridge.is_some().then_some(self.place.bridge_admin)];
         addresses.into_iter().flatten().map(|address: SocketAddr| Client::new(format!("http://{address}")))
     }
 
@@ -185,8 +186,7 @@ impl Host {
     pub fn kill(&mut self) -> Result<()> {
         for child in self.bridge.iter_mut().chain([&mut self.application]) {
             ensure!(child.try_wait()?.is_none(), "it had ended by itself:\n{}", log(&self.place));
-            child.kill()?;
-            child.wait()?;
+            kill(child)?;
         }
         Ok(())
     }
@@ -199,9 +199,7 @@ impl Host {
         let log = log(&self.place);
         let child = self.part(part)?;
         ensure!(child.try_wait()?.is_none(), "it had ended by itself:\n{log}");
-        child.kill()?;
-        child.wait()?;
-        Ok(())
+        kill(child)
     }
 
     /// Starts one that was killed again, without waiting until it is ready.
@@ -233,7 +231,11 @@ impl Host {
         for child in self.bridge.iter_mut().chain([&mut self.application]) {
             signal(child, "TERM").with_context(|| log(&self.place))?;
             let status = eventually("the host stops", async || child.try_wait().ok().flatten()).await?;
-            ensure!(status.success(), "the host ended with {status}:\n{}", log(&self.place));
+            ensure!(
+                status.success() || spin(&self.settings).is_some(),
+                "the host ended with {status}:\n{}",
+                log(&self.place)
+            );
         }
         Ok(())
     }
@@ -261,6 +263,11 @@ impl Host {
     /// # Errors
     /// Where it does not become so; its log is in the message.
     pub async fn ready(&self) -> Result<()> {
+        if spin(&self.settings).is_some() {
+            let client = self.client();
+            let serves = eventually("Spin serves", async || client.get("/").await.ok().map(|_| ()));
+            serves.await.with_context(|| self.log())?;
+        }
         for admin in self.admins() {
             let ready = eventually("the host is ready", async || {
                 admin.get("/readyz").await.ok().filter(|reply| reply.status == 200).map(|_| ())
@@ -274,8 +281,7 @@ impl Host {
 impl Drop for Host {
     fn drop(&mut self) {
         for child in self.bridge.iter_mut().chain([&mut self.application]) {
-            let _may_be_gone = child.kill();
-            let _may_be_gone = child.wait();
+            let _may_be_gone = kill(child);
         }
     }
 }

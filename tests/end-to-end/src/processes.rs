@@ -5,12 +5,21 @@ use anyhow::{Context as _, Result, ensure};
 use artifacts::free_address;
 use std::fs::File;
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 /// The party that delivers, as its key files name it.
 const BRIDGE: &str = "a4co-bridge";
+
+/// The environment variable that names a `spin`: it then serves where `a4co up --http-only` else plays it.
+const SPIN: &str = "A4CO_SPIN";
+
+/// The `spin` that serves an application with these settings, where one does.
+pub(crate) fn spin(settings: &Settings) -> Option<PathBuf> {
+    std::env::var_os(SPIN).filter(|_| settings.setup == Setup::Bridged).map(PathBuf::from)
+}
 
 /// Where the processes of one host keep what they need, and listen.
 #[derive(Debug)]
@@ -66,6 +75,9 @@ pub(crate) fn make_keys(settings: &Settings, place: &Place) -> Result<()> {
 
 /// Starts the process that serves the application.
 pub(crate) fn start_application(settings: &Settings, place: &Place, nats: Option<&str>) -> Result<Child> {
+    if let Some(spin) = spin(settings) {
+        return start_spin(&spin, settings, place);
+    }
     let mut command = Command::new(artifacts::binary("a4co"));
     command
         .args(["up", "--listen", &place.listen.to_string(), "--admin-listen", &place.admin.to_string()])
@@ -84,6 +96,36 @@ pub(crate) fn start_application(settings: &Settings, place: &Place, nats: Option
         _ => {}
     }
     start(command, settings, place).context("starting a4co up")
+}
+
+/// Starts `spin up`, and with it the trigger that it runs as a process of its own: a group, to be ended as one.
+fn start_spin(spin: &Path, settings: &Settings, place: &Place) -> Result<Child> {
+    let log = File::options().create(true).append(true).open(place.log())?;
+    let mut command = Command::new(spin);
+    command
+        .args(["up", "--listen", &place.listen.to_string(), "--from"])
+        .arg(settings.manifest())
+        .arg("--state-dir")
+        .arg(place.folder().join("state"))
+        .envs(variables_of_the_bridge(place)?)
+        .envs(settings.environment.iter().cloned())
+        .process_group(0);
+    for (name, value) in &settings.variables {
+        command.arg("--variable").arg(format!("{name}={value}"));
+    }
+    let started = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn();
+    started.with_context(|| format!("starting {}", spin.display()))
+}
+
+/// Ends a process at once, with all of its group where it leads one.
+pub(crate) fn kill(child: &mut Child) -> Result<()> {
+    if std::env::var_os(SPIN).is_some() {
+        let group = format!("-{}", child.id());
+        let _leads_none = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status()?;
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(())
 }
 
 /// Starts the process that delivers to it.

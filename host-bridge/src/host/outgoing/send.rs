@@ -89,7 +89,8 @@ impl Outgoing {
         if let Some(Internal::Events) = Internal::of(&target.scheme, &target.host) {
             return match self.manners {
                 Manners::Own => Ok(self.publisher.publish(&invocation, request).await),
-                Manners::Spin => Err(Error::DestinationNotFound),
+                // Spin ends the guest: here, too, it learns nothing more.
+                Manners::Spin => std::future::pending().await,
             };
         }
         let Some(allowed) = self.allowed.allows(&target.scheme, &target.host, target.port) else {
@@ -172,15 +173,15 @@ impl Outgoing {
         target: &Target,
         allowed: Allowed,
     ) -> Result<Response<WasiBody>, Error> {
-        let budget = options.first_byte_timeout.unwrap_or(DEFAULT_TARGET_TIMEOUT);
-        let deadline = invocation.deadline().min(Instant::now() + budget);
+        let deadline = self.deadline(invocation, &options, target);
         let mut attempts = Attempts::of(request).await?;
         let mut result = Err(Error::InternalError(None));
         while let Some(request) = attempts.next() {
             let once = self.once(invocation, request, target, allowed);
             result = tokio::time::timeout_at(deadline, once).await.unwrap_or(Err(Error::HttpResponseTimeout));
             // What a callee could not reach, it will not reach in a moment: the client is told at once to come again.
-            let hopeful = retry::is_transient(&result) && invocation.outage().is_none();
+            let own = self.manners == Manners::Own;
+            let hopeful = own && retry::is_transient(&result) && invocation.outage().is_none();
             let Some(pause) = attempts.pause().filter(|_| hopeful) else { break };
             if Instant::now() + pause >= deadline {
                 break;
@@ -195,6 +196,15 @@ impl Outgoing {
             tokio::time::sleep(pause).await;
         }
         result
+    }
+
+    /// When a call is over: a callee in the process has all the time its caller has, where Spin has its way.
+    fn deadline(&self, invocation: &Invocation, options: &RequestOptions, target: &Target) -> Instant {
+        if self.manners == Manners::Spin && Internal::of(&target.scheme, &target.host).is_some() {
+            return invocation.deadline();
+        }
+        let budget = options.first_byte_timeout.unwrap_or(DEFAULT_TARGET_TIMEOUT);
+        invocation.deadline().min(Instant::now() + budget)
     }
 
     async fn once(
