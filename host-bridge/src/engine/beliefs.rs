@@ -1,6 +1,7 @@
 //! What an invocation takes for the state of a key without having asked: what this process last wrote there. Each such
 //! belief must prove true before anything that the invocation decided counts.
 
+use crate::keyvalue::{KeyValue, KeyValueError};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,21 +42,38 @@ impl Beliefs {
         self.held.lock().push(belief);
     }
 
-    /// A swap compared with that revision: it was the key's (`proved`), or the guest learns that it was not. Whoever was wrong
-    /// once asks from then on.
-    pub fn tested(&self, store: &str, key: &str, (revision, proved): (u64, bool)) {
-        let same = |belief: &Belief| &*belief.store == store && belief.key == key && belief.revision == revision;
-        let mut held = self.held.lock();
-        let before = held.len();
-        held.retain(|belief| !same(belief));
-        if held.len() < before && !proved {
-            self.allowed.store(false, Ordering::Relaxed);
+    /// A swap of the key went through: what was believed of it is past.
+    pub fn proved(&self, store: &str, key: &str) {
+        self.held.lock().retain(|belief| &*belief.store != store || belief.key != key);
+    }
+
+    /// A swap has shown that something else is there. The belief stays until another swap of the key goes through, and
+    /// whoever was wrong once asks from then on.
+    pub fn disproved(&self) {
+        self.allowed.store(false, Ordering::Relaxed);
+    }
+
+    /// Looks whether all of them hold but those of the key `except`; those that do are beliefs no more.
+    ///
+    /// # Errors
+    /// Where a store does not answer.
+    pub async fn hold_true(&self, stores: &dyn KeyValue, except: Option<(&str, &str)>) -> Result<bool, KeyValueError> {
+        for belief in self.untested() {
+            let place = (&*belief.store, belief.key.as_str());
+            if except == Some(place) {
+                continue;
+            }
+            if stores.get(place.0, place.1).await?.revision != belief.revision {
+                self.disproved();
+                return Ok(false);
+            }
+            self.held.lock().retain(|held| *held != belief);
         }
+        Ok(true)
     }
 
     /// Those that nothing has tested so far.
-    #[must_use]
-    pub fn untested(&self) -> Vec<Belief> {
+    fn untested(&self) -> Vec<Belief> {
         self.held.lock().clone()
     }
 }

@@ -80,10 +80,16 @@ impl Loaded {
         let timeout = self.manifest().events.as_ref().map_or(DEFAULT_TIMEOUT, |events| events.handler_timeout);
         let invocation = Invocation::believing(Arc::clone(self.id()), timeout, origin(delivery));
         let mut verdict = self.run(handler, delivery, &invocation).await;
-        if !self.believed_rightly(&invocation).await {
-            // As after a crash before anything was settled; this time it asks, in what is left of the time.
-            let asking = Invocation::root(Arc::clone(self.id()), invocation.remaining(), origin(delivery));
-            verdict = self.run(handler, delivery, &asking).await;
+        if !matches!(verdict, Verdict::Unavailable { .. }) {
+            match invocation.beliefs().hold_true(&*self.services.key_value, None).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    // As after a crash before anything was settled; this time it asks, in what is left of the time.
+                    let asking = Invocation::root(Arc::clone(self.id()), invocation.remaining(), origin(delivery));
+                    verdict = self.run(handler, delivery, &asking).await;
+                }
+                Err(error) => verdict = Verdict::Unavailable { reason: error.to_string() },
+            }
         }
         self.services.observer.invocation(self.id(), Cause::Event, outcome(&verdict), started.elapsed());
         verdict
@@ -99,17 +105,6 @@ impl Loaded {
             Err(failure) => Verdict::Broken { reason: failure.to_string() },
         };
         in_outage(verdict, invocation.outage())
-    }
-
-    /// Whether everything that an invocation went by without having asked is so, as far as no swap has shown it.
-    async fn believed_rightly(&self, invocation: &Invocation) -> bool {
-        for belief in invocation.beliefs().untested() {
-            let found = self.services.key_value.get(&belief.store, &belief.key).await;
-            if !found.is_ok_and(|found| found.revision == belief.revision) {
-                return false;
-            }
-        }
-        true
     }
 
     async fn call_handler(

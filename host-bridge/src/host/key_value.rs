@@ -128,6 +128,7 @@ impl KeyValueView<'_> {
         writes: Vec<(String, Option<Bytes>)>,
     ) -> wasmtime::Result<Result<(), KeyValueError>> {
         let name = self.name(bucket)?;
+        certain(self.access, self.invocation, None).await?;
         let written = told(self.invocation, self.access.stores.put_many(&name, writes).await);
         Ok(written.map(|watermark| self.invocation.observe(watermark)))
     }
@@ -160,6 +161,18 @@ impl KeyValueView<'_> {
         let page = told(self.invocation, self.access.stores.list_keys(&name, cursor, PAGE).await);
         self.invocation.observe(self.access.durability.latest());
         Ok(page.map(|page| (page.keys, page.cursor)))
+    }
+}
+
+/// Makes sure of what the guest went by so far, but of the key that it swaps: nothing else is written on a belief.
+///
+/// # Errors
+/// What ends the guest, where it went by something that is past: it runs again and asks.
+async fn certain(access: &Access, invocation: &Invocation, swapped: Option<(&str, &str)>) -> wasmtime::Result<()> {
+    match told(invocation, invocation.beliefs().hold_true(&*access.stores, swapped).await) {
+        Ok(true) => Ok(()),
+        Ok(false) => wasmtime::bail!("what it read has changed"),
+        Err(error) => wasmtime::bail!("what it read cannot be looked at: {error}"),
     }
 }
 
@@ -235,6 +248,7 @@ impl atomics::Host for KeyValueView<'_> {
         delta: i64,
     ) -> wasmtime::Result<Result<i64, Error>> {
         let name = self.name(&bucket)?;
+        certain(self.access, self.invocation, None).await?;
         if self.access.manners == Manners::Spin {
             let sum = increment_as_spin(&*self.access.stores, (&name, &key), delta).await;
             return match told(self.invocation, sum) {
@@ -263,12 +277,14 @@ impl atomics::Host for KeyValueView<'_> {
             return Ok(Err(unknown()));
         }
         let stores = &*self.access.stores;
+        certain(self.access, self.invocation, Some((&store, &key))).await?;
         let swapped = match (self.access.manners, &seen) {
             (Manners::Own, Some(seen)) => {
                 let swapped = stores.swap(&store, &key, seen.revision, value.into()).await;
-                if let Ok(swapped) = &swapped {
-                    let proved = matches!(swapped, Swap::Done { .. });
-                    self.invocation.beliefs().tested(&store, &key, (seen.revision, proved));
+                match &swapped {
+                    Ok(Swap::Done { .. }) => self.invocation.beliefs().proved(&store, &key),
+                    Ok(Swap::Conflict(_)) => self.invocation.beliefs().disproved(),
+                    Err(_) => {}
                 }
                 swapped
             }

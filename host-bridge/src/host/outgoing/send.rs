@@ -10,6 +10,7 @@ use crate::calls::{Callees, Internal, Publisher};
 use crate::durability::Durability;
 use crate::engine::{Invocation, Services};
 use crate::host::Manners;
+use crate::keyvalue::KeyValue;
 use crate::manifest::Component;
 use crate::observe::{BreakerState, Observer, SyncCall};
 use http::{Request, Response, Uri};
@@ -31,6 +32,7 @@ pub struct Outgoing {
     publisher: Publisher,
     callees: Weak<dyn Callees>,
     durability: Arc<dyn Durability>,
+    key_value: Arc<dyn KeyValue>,
     observer: Arc<dyn Observer>,
     /// Host calls of one invocation, of which each request is one.
     host_calls: u64,
@@ -65,6 +67,7 @@ impl Outgoing {
             publisher: Publisher::new(component, Arc::clone(&services.bus), Arc::clone(&services.observer)),
             callees,
             durability: Arc::clone(&services.durability),
+            key_value: Arc::clone(&services.key_value),
             observer: Arc::clone(&services.observer),
             host_calls: component.limits.host_calls,
             manners: services.manners,
@@ -84,6 +87,15 @@ impl Outgoing {
         if invocation.count_host_call() > self.host_calls {
             let reason = format!("more than {} host calls in one invocation", self.host_calls);
             return Err(Error::InternalError(Some(reason)));
+        }
+        // Nothing leaves on what was only believed; where that is past, the guest runs again whatever it makes of this.
+        match invocation.beliefs().hold_true(&*self.key_value, None).await {
+            Ok(true) => {}
+            Ok(false) => return Err(Error::DestinationUnavailable),
+            Err(error) => {
+                invocation.met_outage(&error);
+                return Err(Error::DestinationUnavailable);
+            }
         }
         let target = Target::of(request.uri())?;
         if let Some(Internal::Events) = Internal::of(&target.scheme, &target.host) {
