@@ -4,109 +4,45 @@
 
 mod support;
 
-use a4co_host::dispatch::{Dispatch, Effect, Verdict};
-use a4co_host::durability::Watermark;
-use a4co_host::keyvalue::{Entry, KeyPage, KeyValue, KeyValueError, Swap};
+use a4co_host::dispatch::{Delivery, Dispatch, Effect, Verdict};
+use a4co_host::keyvalue::{Entry, KeyValue};
 use a4co_host::manifest::Component;
-use bytes::Bytes;
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
-use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-use support::Memory;
-use support::{Served, component, deliver, events};
-
-/// Recalls what it is told to, and counts what it is asked.
-struct Recalling {
-    inner: Arc<Memory>,
-    recalled: Mutex<Option<Entry>>,
-    reads: AtomicU64,
-    away: std::sync::atomic::AtomicBool,
-}
-
-impl KeyValue for Recalling {
-    fn get<'a>(&'a self, store: &'a str, key: &'a str) -> BoxFuture<'a, Result<Entry, KeyValueError>> {
-        self.reads.fetch_add(1, Ordering::SeqCst);
-        if self.away.load(Ordering::SeqCst) {
-            return std::future::ready(Err(KeyValueError::Unavailable("a test".to_owned()))).boxed();
-        }
-        self.inner.get(store, key)
-    }
-
-    fn recall(&self, _: &str, _: &str) -> Option<Entry> {
-        self.recalled.lock().clone()
-    }
-
-    fn get_many<'a>(&'a self, store: &'a str, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Entry>, KeyValueError>> {
-        self.inner.get_many(store, keys)
-    }
-
-    fn swap<'a>(
-        &'a self,
-        store: &'a str,
-        key: &'a str,
-        expected: u64,
-        value: Bytes,
-    ) -> BoxFuture<'a, Result<Swap, KeyValueError>> {
-        self.inner.swap(store, key, expected, value)
-    }
-
-    fn put_many<'a>(
-        &'a self,
-        store: &'a str,
-        writes: Vec<(String, Option<Bytes>)>,
-    ) -> BoxFuture<'a, Result<Watermark, KeyValueError>> {
-        self.inner.put_many(store, writes)
-    }
-
-    fn increment<'a>(
-        &'a self,
-        store: &'a str,
-        key: &'a str,
-        delta: i64,
-    ) -> BoxFuture<'a, Result<(i64, Watermark), KeyValueError>> {
-        self.inner.increment(store, key, delta)
-    }
-
-    fn list_keys<'a>(
-        &'a self,
-        store: &'a str,
-        cursor: Option<&'a str>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<KeyPage, KeyValueError>> {
-        self.inner.list_keys(store, cursor, limit)
-    }
-}
+use support::{Memory, Served, component, deliver, events};
 
 /// The value of a counter, and the event that made it: one before the event that is delivered, or that one.
 const BEFORE: &str = "5 0 bomb/YARD#1";
 const AFTER: &str = "100 1 bomb/YARD#1";
 
-/// Two is added to a counter that holds [`BEFORE`], while `recalled` is what the store recalls, with this much added to
-/// the revision; what follows, and how often the store was asked.
-async fn added(recalled: &'static str, revision: i64, away: bool) -> (Verdict, u64) {
+/// A store where `key` held something once and holds `value` now; recalled is `recalled`, with the revision `age` writes
+/// before the one it has.
+async fn recalling(key: &str, value: &'static str, (recalled, age): (&'static str, u64)) -> Arc<Memory> {
     let memory = Memory::flushed();
-    memory.put_many("default", vec![("a1".to_owned(), Some("0 0 nobody".into()))]).await.unwrap();
-    memory.put_many("default", vec![("a1".to_owned(), Some(BEFORE.into()))]).await.unwrap();
-    let found = memory.get("default", "a1").await.unwrap();
-    let recalled =
-        Entry { value: Some(recalled.into()), revision: found.revision.checked_add_signed(revision).unwrap(), ..found };
-    let keys = Arc::new(Recalling {
-        inner: Arc::clone(&memory),
-        recalled: Mutex::new(Some(recalled)),
-        reads: AtomicU64::new(0),
-        away: away.into(),
-    });
-    let counter = Component {
-        events: Some(events("counter.changed", Duration::from_secs(3))),
-        ..component("counter", "counter")
-    };
-    let served = Served::over(vec![counter], Arc::clone(&keys) as _, memory).await.unwrap();
+    for value in ["0 0 nobody", value] {
+        memory.put_many("default", vec![(key.to_owned(), Some(value.into()))]).await.unwrap();
+    }
+    let found = memory.get("default", key).await.unwrap();
+    *memory.recalled.lock() = Some(Entry { value: Some(recalled.into()), revision: found.revision - age, ..found });
+    memory.reads.store(0, Ordering::SeqCst);
+    memory
+}
+
+/// What becomes of a delivery to the guest `guest`, and how often the store is asked.
+async fn delivered(guest: &str, publish: &str, delivery: Delivery, memory: &Arc<Memory>) -> (Verdict, u64) {
+    let events = Some(events(publish, Duration::from_secs(3)));
+    let guest = Component { events, ..component(guest, guest) };
+    let id = guest.id.clone();
+    let served = Served::start(vec![guest], Arc::clone(memory)).await;
+    let verdict = served.app.dispatch().dispatch(&id, delivery).await;
+    (verdict, memory.reads.load(Ordering::SeqCst))
+}
+
+/// Two is added to a counter.
+async fn added(memory: &Arc<Memory>) -> (Verdict, u64) {
     let add = deliver("counter.add", "CounterAddRequestedEvent", r#"{"amount":2}"#);
-    let verdict = served.app.dispatch().dispatch("counter", add).await;
-    (verdict, keys.reads.load(Ordering::SeqCst))
+    delivered("counter", "counter.changed", add, memory).await
 }
 
 fn value(verdict: &Verdict) -> i64 {
@@ -118,27 +54,41 @@ fn value(verdict: &Verdict) -> i64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_right_memory_saves_the_read() {
-    let (verdict, reads) = added(BEFORE, 0, false).await;
+    let (verdict, reads) = added(&recalling("a1", BEFORE, (BEFORE, 0)).await).await;
     assert_eq!((value(&verdict), reads), (7, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_swap_shows_that_a_memory_was_wrong() {
-    let (verdict, reads) = added("0 0 nobody", -1, false).await;
-    assert_eq!(value(&verdict), 7);
-    assert_eq!(reads, 1, "who was wrong once asks");
+    let (verdict, reads) = added(&recalling("a1", BEFORE, ("0 0 nobody", 1)).await).await;
+    assert_eq!((value(&verdict), reads), (7, 1), "who was wrong once asks");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_decided_by_a_wrong_memory_alone_is_decided_anew() {
     // By that memory the event was handled before, and the handler swaps nothing.
-    let (verdict, reads) = added(AFTER, -1, false).await;
-    assert_eq!(value(&verdict), 7);
-    assert_eq!(reads, 2, "once to see that it was wrong, once to decide anew");
+    let (verdict, reads) = added(&recalling("a1", BEFORE, (AFTER, 1)).await).await;
+    assert_eq!((value(&verdict), reads), (7, 2), "once to see that it was wrong, once to decide anew");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_memory_that_cannot_be_checked_settles_nothing() {
-    let (verdict, _) = added(AFTER, 0, true).await;
+    let memory = recalling("a1", BEFORE, (AFTER, 0)).await;
+    memory.away.store(true, Ordering::SeqCst);
+    let (verdict, _) = added(&memory).await;
     assert!(matches!(verdict, Verdict::Unavailable { .. }), "{verdict:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_on_a_memory_that_nobody_has_checked() {
+    for (recalled, age) in [("new", 0), ("old", 1)] {
+        let memory = recalling("from", "new", (recalled, age)).await;
+        let written = memory.position();
+        let copy = deliver("bomb.set", "BombSetEvent", r#"{"mode":"copy"}"#);
+        let (verdict, _) = delivered("bomb", "bomb.spent", copy, &memory).await;
+        assert!(matches!(&verdict, Verdict::Done(effects) if effects.is_empty()), "{recalled}: {verdict:?}");
+        assert_eq!(memory.position() - written, 1, "{recalled}: written once");
+        let copied = memory.get("default", "to").await.unwrap();
+        assert_eq!(copied.value, Some("new".into()), "{recalled}");
+    }
 }

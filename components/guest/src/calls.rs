@@ -1,6 +1,6 @@
 //! Outgoing HTTP: calls of other components and of the world, and the publishing of events.
 
-use crate::{bodies, convert};
+use crate::{bodies, convert, manners};
 use kit::http::{Request, Response};
 use kit::ports::{CallError, PublishError, Receipt};
 use spin_sdk::wit::wasi::http0_2_0::{outgoing_handler, types};
@@ -8,11 +8,7 @@ use wasi::clocks::monotonic_clock;
 use wasi::io::poll::poll;
 use wasi::io::streams::{OutputStream, StreamError};
 
-/// How much longer than asked, in milliseconds, a host is waited for that keeps the time of calls itself: ours does, and its
-/// circuit breaker learns of it. Spin looks at no clock where one component calls another.
-const GRACE: u64 = 250;
-
-/// Sends a request and waits for the whole answer, at most as long as the request says.
+/// Sends a request and waits for the whole answer; until it begins, at most as long as the request says.
 pub(crate) async fn call(request: Request) -> Result<Response, CallError> {
     let timeout = request.timeout;
     let (outgoing, body) = convert::request_out(request)?;
@@ -33,11 +29,11 @@ fn patience(milliseconds: u64) -> types::RequestOptions {
 /// Until there is an answer, at most so many milliseconds.
 fn wait(answer: &types::FutureIncomingResponse, timeout: Option<u64>) -> Result<(), CallError> {
     let ready = answer.subscribe();
-    let Some(timeout) = timeout else {
+    let Some(timeout) = timeout.filter(|_| !manners::keeps_time()) else {
         ready.block();
         return Ok(());
     };
-    let late = monotonic_clock::subscribe_duration(timeout.saturating_add(GRACE).saturating_mul(1_000_000));
+    let late = monotonic_clock::subscribe_duration(timeout.saturating_mul(1_000_000));
     if poll(&[&ready, &late]).contains(&0) { Ok(()) } else { Err(CallError::Timeout) }
 }
 

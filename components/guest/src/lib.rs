@@ -7,6 +7,7 @@ pub mod bindings;
 mod bodies;
 mod calls;
 mod convert;
+mod manners;
 mod ports;
 
 pub use ports::Host;

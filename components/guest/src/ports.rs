@@ -2,7 +2,7 @@
 
 use crate::bindings::wasi::keyvalue::store::{Bucket, Error};
 use crate::bindings::wasi::keyvalue::{atomics, batch, store};
-use crate::calls;
+use crate::{calls, manners};
 use kit::Worker;
 use kit::claims::{Cells, Claims, Token};
 use kit::http::{Request, Response};
@@ -76,29 +76,6 @@ fn failed(error: Error) -> StoreError {
     StoreError(why)
 }
 
-/// The environment variable by which a host says how its `swap` creates; absent, the claim protocol keeps creations safe.
-const CREATES: &str = "A4CO_CREATES";
-/// Its value where a swap of an absent key fails once somebody else has created it: our own host, Cosmos DB, DynamoDB.
-const ATOMICALLY: &str = "atomically";
-
-/// Whether this host's swap is safe on an absent key.
-fn creates_atomically() -> bool {
-    thread_local! {
-        static SAYS: bool = std::env::var(CREATES).is_ok_and(|how| how == ATOMICALLY);
-    }
-    SAYS.with(|says| *says)
-}
-
-/// The environment variable by which a host says that it takes events itself, at [`IN_PROCESS`].
-const EVENTS: &str = "A4CO_EVENTS";
-/// Where such a host takes them. On any other there is no component of that name: Spin ends a guest that asks it.
-const IN_PROCESS: &str = "http://events.spin.internal";
-
-/// Whether somebody may be at `url` who takes events.
-fn may_publish_at(url: &str) -> bool {
-    !url.starts_with(IN_PROCESS) || std::env::var(EVENTS).is_ok()
-}
-
 impl Cells for Host {
     type Token = atomics::Cas;
 
@@ -146,7 +123,7 @@ impl Ports for Host {
     type Token = Token<atomics::Cas>;
 
     async fn read(&self, key: &str) -> Result<Entry<Self::Token>, StoreError> {
-        if creates_atomically() {
+        if manners::creates_atomically() {
             let Entry { value, token } = Cells::read(self, key).await?;
             return Ok(Entry { value, token: Token::Cell(token) });
         }
@@ -158,26 +135,34 @@ impl Ports for Host {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        if creates_atomically() { Cells::get(self, key).await } else { Claims(self).get(key).await }
+        if manners::creates_atomically() { Cells::get(self, key).await } else { Claims(self).get(key).await }
     }
 
     async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        if creates_atomically() { Cells::get_many(self, keys).await } else { Claims(self).get_many(keys).await }
+        if manners::creates_atomically() {
+            Cells::get_many(self, keys).await
+        } else {
+            Claims(self).get_many(keys).await
+        }
     }
 
     async fn set(&self, key: &str, value: Vec<u8>) -> Result<(), StoreError> {
-        if creates_atomically() { Cells::set(self, key, value).await } else { Claims(self).set(key, value).await }
+        if manners::creates_atomically() {
+            Cells::set(self, key, value).await
+        } else {
+            Claims(self).set(key, value).await
+        }
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        if creates_atomically() { Cells::delete(self, key).await } else { Claims(self).delete(key).await }
+        if manners::creates_atomically() { Cells::delete(self, key).await } else { Claims(self).delete(key).await }
     }
 
     async fn publish(&self, subject: &str, wire: String) -> Result<Receipt, PublishError> {
         let Some(url) = self.variable("events_url").filter(|url| !url.is_empty()) else {
             return Err(PublishError::Unavailable("the variable `events_url` is not set".to_owned()));
         };
-        if !may_publish_at(&url) {
+        if !manners::may_publish_at(&url) {
             let why =
                 format!("this host takes no events at {url}: set the variable `events_url` to a bridge's address");
             return Err(PublishError::Unavailable(why));

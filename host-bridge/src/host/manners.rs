@@ -6,15 +6,10 @@
 use crate::keyvalue::{Entry, KeyValue, KeyValueError, Swap};
 use bytes::Bytes;
 
-/// The environment variable by which a guest learns how a swap of an absent key behaves.
-pub(super) const CREATES: &str = "A4CO_CREATES";
-/// Its value here: such a swap fails once somebody else has created the key.
-pub(super) const ATOMICALLY: &str = "atomically";
-
-/// The environment variable by which a guest learns that events are taken in process, and where.
-pub(super) const EVENTS: &str = "A4CO_EVENTS";
-/// Its value here.
-pub(super) const IN_PROCESS: &str = "http://events.spin.internal";
+/// What our own host says of itself to its guests, in their environment: how a swap creates, where events are taken in
+/// process, and that every call ends when its time is over. `components/guest` knows these words.
+pub(super) const OWN: [(&str, &str); 3] =
+    [("A4CO_CREATES", "atomically"), ("A4CO_EVENTS", "http://events.spin.internal"), ("A4CO_CALLS", "timed")];
 
 /// Whose manners the host has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

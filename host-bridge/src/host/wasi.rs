@@ -1,6 +1,6 @@
 //! WASI itself: clocks, randomness, environment and standard streams. No files, no sockets.
 
-use super::manners::{ATOMICALLY, CREATES, EVENTS, IN_PROCESS, Manners};
+use super::manners::{Manners, OWN};
 use super::running::Running;
 use super::{Guest, HostState, log};
 use tracing::Level;
@@ -21,7 +21,7 @@ pub(super) fn context(guest: &Guest, running: &Running) -> WasiCtx {
         .allow_udp(false)
         .allow_ip_name_lookup(false);
     if guest.manners == Manners::Own {
-        builder.env(CREATES, ATOMICALLY).env(EVENTS, IN_PROCESS);
+        builder.envs(&OWN);
     }
     for (name, value) in &guest.component().environment {
         builder.env(name, value);

@@ -16,7 +16,7 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::watch;
 
 /// Value, revision by key and store; the position of the write last.
@@ -27,6 +27,12 @@ pub struct Memory {
     entries: Mutex<Values>,
     position: AtomicU64,
     durable: watch::Sender<u64>,
+    /// What it recalls of every key, rightly or not.
+    pub recalled: Mutex<Option<Entry>>,
+    /// How often a single key was asked for.
+    pub reads: AtomicU64,
+    /// It answers to no read.
+    pub away: AtomicBool,
 }
 
 impl Memory {
@@ -41,7 +47,14 @@ impl Memory {
     }
 
     fn durable_to(position: u64) -> Arc<Self> {
-        Arc::new(Self { entries: Mutex::default(), position: AtomicU64::new(0), durable: watch::Sender::new(position) })
+        Arc::new(Self {
+            entries: Mutex::default(),
+            position: AtomicU64::new(0),
+            durable: watch::Sender::new(position),
+            recalled: Mutex::default(),
+            reads: AtomicU64::new(0),
+            away: AtomicBool::new(false),
+        })
     }
 
     pub fn flush(&self) {
@@ -91,7 +104,13 @@ impl Durability for Memory {
 
 impl KeyValue for Memory {
     fn get<'a>(&'a self, store: &'a str, key: &'a str) -> BoxFuture<'a, Result<Entry, KeyValueError>> {
-        ready(Ok(self.entry(store, key))).boxed()
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        let away = || KeyValueError::Unavailable("a test".to_owned());
+        ready(if self.away.load(Ordering::SeqCst) { Err(away()) } else { Ok(self.entry(store, key)) }).boxed()
+    }
+
+    fn recall(&self, _: &str, _: &str) -> Option<Entry> {
+        self.recalled.lock().clone()
     }
 
     fn get_many<'a>(&'a self, store: &'a str, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Entry>, KeyValueError>> {

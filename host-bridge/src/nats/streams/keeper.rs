@@ -111,43 +111,41 @@ impl Keeper {
     /// Looks at the streams for ever. What fails is tried again: an outage is told elsewhere.
     pub async fn run(self) {
         loop {
-            let full = self.look().await.unwrap_or_else(|error| {
-                tracing::debug!("the streams could not be looked at: {error}");
-                false
-            });
+            let full = self.look().await;
             tokio::time::sleep(if full { EVERY_WHILE_FULL } else { EVERY }).await;
         }
     }
 
-    /// Looks once; whether a stream is filling up.
-    async fn look(&self) -> Result<bool, ApiError> {
+    /// Looks once; whether a stream is filling up. What one stream fails at does not keep the others from theirs.
+    async fn look(&self) -> bool {
         // Before the consumers: what is settled beyond it is not counted, never the other way round.
         let mut states = Vec::with_capacity(self.streams.len());
         for stream in &self.streams {
-            let info: Info = self.nats.api(&format!("STREAM.INFO.{}", stream.name), &()).await?;
-            states.push(info.state);
+            match self.nats.api::<Info>(&format!("STREAM.INFO.{}", stream.name), &()).await {
+                Ok(info) => states.push((stream, info.state)),
+                Err(error) => tracing::debug!(stream = %stream.name, "it could not be looked at: {error}"),
+            }
         }
+        let full = states.iter().any(|(stream, state)| is_filling_up(stream, state));
         // Once for all streams: it takes the server some requests for each consumer.
-        let Ok(consumers) = (self.standings)().await else { return Ok(false) };
-        let mut full = false;
-        for (stream, state) in self.streams.iter().zip(&states) {
+        let Ok(consumers) = (self.standings)().await else { return full };
+        for (stream, state) in &states {
             let own: Vec<_> = consumers.iter().filter(|status| status.stream == stream.name).collect();
             for status in &own {
                 let share = share(status, stream, state);
                 self.metrics.set_limit_share(&status.component, &status.stream, share);
                 self.alarms.set(&status.component, &status.stream, alarm(status, share));
             }
-            full |= self.make_room(stream, state, &own).await?;
+            if let Err(error) = self.make_room(stream, state, &own).await {
+                tracing::debug!(stream = %stream.name, "no room could be made: {error}");
+            }
         }
-        Ok(full)
+        full
     }
 
-    /// Removes what everybody has settled where the stream is near its limit; whether it was.
-    async fn make_room(&self, stream: &StreamConfig, state: &State, own: &[&ConsumerStatus]) -> Result<bool, ApiError> {
-        let Some(most) = stream.max_messages else { return Ok(false) };
-        if state.messages <= percent(most, HIGH) {
-            return Ok(false);
-        }
+    /// Removes what everybody has settled where the stream is near its limit.
+    async fn make_room(&self, stream: &StreamConfig, state: &State, own: &[&ConsumerStatus]) -> Result<(), ApiError> {
+        let Some(most) = stream.max_messages.filter(|_| is_filling_up(stream, state)) else { return Ok(()) };
         let last = state.last_sequence;
         let settled = own.iter().map(|status| (status.component.clone(), settled_to(status, last)));
         let theirs = self.durables(&stream.name, last).await?;
@@ -163,7 +161,7 @@ impl Keeper {
             let _purged: serde_json::Value = self.nats.api(&format!("STREAM.PURGE.{}", stream.name), &request).await?;
             tracing::info!(stream = %stream.name, up_to, "consumed events are removed to make room");
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Up to where durable consumers on the server have acknowledged, by name.
@@ -201,6 +199,10 @@ fn held_up(stream: &str, holder: &str, state: &State) -> String {
          that consumer where nobody needs it any more, or raise the stream's limit",
         state.messages
     )
+}
+
+fn is_filling_up(stream: &StreamConfig, state: &State) -> bool {
+    stream.max_messages.is_some_and(|most| state.messages > percent(most, HIGH))
 }
 
 /// How much of the stream's limits a consumer's backlog takes: 1 where it reaches one.

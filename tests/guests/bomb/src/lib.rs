@@ -4,6 +4,7 @@
 
 use generated::bombs::yard::delivery::{BombSpent, Emission, Event, Failure, Metadata, Output, Retry};
 use generated::exports::bombs::yard::event_handler::Guest;
+use generated::wasi::keyvalue::atomics::Cas;
 use generated::wasi::keyvalue::store::{Bucket, open};
 use spin_sdk::http::{Request, Response};
 use std::hint::black_box;
@@ -24,6 +25,7 @@ impl Guest for Bomb {
         };
         match mode.as_str() {
             "dud" => Ok(vec![emit(&meta, Event::BombSpent(BombSpent { rest: "smoke".into() }))]),
+            "copy" if copy().is_some() => Ok(Vec::new()),
             "ask" if dial() => Ok(vec![emit(&meta, Event::BombSpent(BombSpent { rest: "an answer".into() }))]),
             "stolen" => Ok(vec![emit(&meta, Event::BombStolen(BombSpent { rest: String::new() }))]),
             "huge" => Ok(vec![emit(&meta, Event::BombSpent(BombSpent { rest: "x".repeat(100 << 20) }))]),
@@ -65,6 +67,13 @@ fn endlessly(mut call: impl FnMut() -> bool) -> ! {
 fn dial() -> bool {
     let request = Request::get("http://granted.spin.internal/");
     spin_sdk::http::run(async { spin_sdk::http::send::<_, Response>(request).await.is_ok() })
+}
+
+/// Writes under one key what is under another, which it reads as if to swap it.
+fn copy() -> Option<()> {
+    let bucket = open("default").ok()?;
+    let value = Cas::new(&bucket, "from").ok()?.current().ok()??;
+    bucket.set("to", &value).ok()
 }
 
 fn grow() -> ! {
